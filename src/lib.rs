@@ -1,0 +1,17 @@
+//! Isomer: the control plane for teams of AI agents.
+//!
+//! The edge and the adapters: everything that touches a socket, a database, a
+//! key or a process. The runtime they serve is the crate `isomer_actors`.
+
+pub mod agent;
+pub mod app;
+pub mod bench;
+pub mod config;
+pub mod http;
+pub mod lifecycle;
+pub mod live;
+pub mod net;
+pub mod redis;
+pub mod store;
+pub mod telemetry;
+pub mod verify;
