@@ -1,0 +1,7 @@
+//! The supervised runtime of Isomer: one actor per live workspace.
+//!
+//! This crate knows no socket, no database and no key. What it needs from the
+//! outside it asks for through [`ports`].
+
+pub mod domain;
+pub mod ports;
