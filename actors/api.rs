@@ -1,0 +1,241 @@
+//! What callers may ask of the runtime, and what they get.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::domain::change::LayoutPatch;
+use crate::domain::hierarchy::ParentRefused;
+use crate::domain::ids::{Seq, WorkspaceId};
+use crate::domain::record::{Access, Record};
+use crate::domain::status::Status;
+use crate::domain::token::NewToken;
+use crate::ports::{AgentRow, StoreError};
+
+/// A workspace to be created (contract 01 §2). Already validated.
+#[derive(Clone, Debug)]
+pub struct NewWorkspace {
+    pub id: WorkspaceId,
+    pub name: String,
+    pub role: Option<String>,
+    pub tier: i32,
+    pub runtime: String,
+    pub parent_id: Option<WorkspaceId>,
+    pub workspace_dir: Option<String>,
+    pub workspace_access: Access,
+    /// US cents.
+    pub budget_limit: Option<i64>,
+    pub max_concurrent_tasks: i32,
+    /// Canvas units.
+    pub position: (f64, f64),
+    pub start: Start,
+}
+
+/// How a new workspace begins.
+#[derive(Clone, Debug)]
+pub enum Start {
+    /// `provisioning`: an agent is expected within the provision limit.
+    Provision,
+    /// External with a known URL: `online` at once.
+    External { url: String },
+    /// External without one: `awaiting_agent`, with a token for it.
+    Awaited { token: NewToken },
+}
+
+/// A registration (contract 02 §1). The URL was vetted, the caller may speak for `id`.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    pub id: WorkspaceId,
+    pub url: String,
+    pub agent_card: Value,
+    /// Issued only if the workspace has no live token.
+    pub token: NewToken,
+    /// The caller may bring workspaces into being by registering them.
+    pub may_create: bool,
+    /// The caller may register a workspace that had tokens and has none that lives.
+    pub may_reclaim: bool,
+}
+
+/// What became of a registration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Registered {
+    /// The offered token was stored and is now the workspace's.
+    pub token_issued: bool,
+}
+
+/// What of a workspace changes (contract 01 §4). `None` leaves a field alone.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Patch {
+    pub name: Option<String>,
+    pub role: Option<Option<String>>,
+    pub tier: Option<i32>,
+    pub parent_id: Option<Option<WorkspaceId>>,
+    pub runtime: Option<String>,
+    pub workspace_dir: Option<Option<String>>,
+    pub layout: LayoutPatch,
+}
+
+/// What of an assignment of agents to do (contract 06 §1).
+#[derive(Clone, Debug)]
+pub enum AgentCommand {
+    Assign { model: String },
+    Replace { model: String },
+    Remove,
+}
+
+/// What became of an agent command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentChanged {
+    /// The agent now, or the one that was removed.
+    pub agent: AgentRow,
+    /// The model before, after a replacement.
+    pub old_model: Option<String>,
+}
+
+/// What a deletion should do besides removing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RemoveOptions {
+    /// Also remove what is below.
+    pub confirm: bool,
+    /// Also delete the rows.
+    pub purge: bool,
+}
+
+/// What became of a deletion.
+#[derive(Clone, Debug)]
+pub enum Removal {
+    /// Done, together with this many descendants.
+    Removed { cascade_deleted: usize },
+    /// There are children, and the caller did not confirm.
+    ConfirmationRequired { children: Vec<WorkspaceId> },
+}
+
+/// What is known of a workspace without asking its actor or the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Glimpse {
+    pub status: Status,
+    pub external: bool,
+    pub forwarded_to: Option<WorkspaceId>,
+    /// How many live tokens it has.
+    pub live_tokens: u32,
+    pub had_tokens: bool,
+}
+
+/// Where following forwards from a workspace ends (design §7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Followed {
+    /// At this workspace, not forwarded further.
+    At(WorkspaceId),
+    /// Unknown id, or more hops than are followed.
+    Lost,
+}
+
+/// Forwards are followed this far (design §7).
+pub const MAX_HOPS: usize = 5;
+
+/// Why the runtime did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    #[error("workspace not found")]
+    NotFound,
+    /// Removed; the wire says 410 or hides it, by route.
+    #[error("workspace is removed")]
+    Removed,
+    #[error("{0}")]
+    Parent(#[from] ParentRefused),
+    #[error("the workspace's tokens were all revoked; registering again needs an administrator")]
+    TokensRevoked,
+    #[error("unknown workspaces may not register themselves")]
+    MayNotCreate,
+    #[error("the workspace already has an active agent")]
+    AgentActive,
+    #[error("the workspace has no active agent")]
+    NoAgent,
+    #[error("the target workspace already has an active agent")]
+    TargetAgentActive,
+    #[error("the target workspace does not exist")]
+    TargetNotFound,
+    #[error("forwarding would go in a circle or too far")]
+    ForwardCycle,
+    /// Its actor failed too often. Others are not concerned.
+    #[error("workspace_quarantined")]
+    Quarantined { retry_after: Duration },
+    /// Too much is in flight; try again after this long.
+    #[error("overloaded")]
+    Overloaded { retry_after: Duration },
+    /// The store cannot be reached; nothing was changed.
+    #[error("the store is unavailable")]
+    Unavailable(#[source] Option<StoreError>),
+    /// It may have been done. Read before trying again.
+    #[error("the outcome is unknown")]
+    Unknown,
+    /// The store holds a rule against it; nothing was changed.
+    #[error("refused")]
+    Refused(#[source] StoreError),
+}
+
+/// The row and chain of a workspace after a change, for answers.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    pub record: Record,
+    pub at: DateTime<Utc>,
+    pub seq: Seq,
+}
+
+/// `GET /admin/supervision`.
+#[derive(Clone, Debug, Serialize)]
+pub struct TreeReport {
+    pub children: Vec<ChildReport>,
+    pub workspaces: WorkspacesReport,
+}
+
+/// One child of the tree.
+#[derive(Clone, Debug, Serialize)]
+pub struct ChildReport {
+    /// Path from the root, such as `journal` or `shards/17`.
+    pub child: String,
+    pub state: ChildState,
+    pub restarts: u64,
+    pub last_failure: Option<FailureReport>,
+    /// Messages waiting.
+    pub mailbox_depth: u64,
+    /// Direct children, for supervisors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub children: Option<u64>,
+}
+
+/// The workspace actors as a whole, and each one that failed lately.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct WorkspacesReport {
+    /// Actors running now.
+    pub resident: u64,
+    pub quarantined: u64,
+    /// Failed within the last hour or quarantined; at most a thousand.
+    pub failing: Vec<ChildReport>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChildState {
+    Running,
+    Restarting,
+    Quarantined,
+    Stopped,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct FailureReport {
+    pub at: DateTime<Utc>,
+    /// What failed; never contains payloads.
+    pub error: String,
+}
+
+/// A person or node that acts, for events and audit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentMoved {
+    pub agent_id: Uuid,
+    pub model: String,
+}
