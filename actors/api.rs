@@ -212,6 +212,8 @@ pub struct ChildReport {
 pub struct WorkspacesReport {
     /// Actors running now.
     pub resident: u64,
+    /// Failures of actors since the start.
+    pub restarts: u64,
     pub quarantined: u64,
     /// Failed within the last hour or quarantined; at most a thousand.
     pub failing: Vec<ChildReport>,

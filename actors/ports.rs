@@ -87,6 +87,8 @@ pub struct IndexRow {
     pub forwarded_to: Option<WorkspaceId>,
     pub status: Status,
     pub external: bool,
+    /// Whether it ever had a token, live or revoked.
+    pub had_tokens: bool,
 }
 
 /// What became of a group of changes.
@@ -322,7 +324,10 @@ pub struct Heard {
 #[derive(Clone, Debug)]
 pub struct Located {
     pub id: WorkspaceId,
+    /// Reachable from the host: `ws:{id}:url`.
     pub url: String,
+    /// As the agent gave it: `ws:{id}:internal_url`.
+    pub internal_url: String,
 }
 
 /// The mirror of liveness for other readers: keys `ws:{id}` and `ws:{id}:url`

@@ -62,6 +62,11 @@ impl Failures {
         Verdict::RestartAfter((FIRST_BACKOFF * 2u32.pow(doublings)).min(MAX_BACKOFF))
     }
 
+    /// Forgets when the failures were, not how many.
+    pub fn forgive(&mut self) {
+        self.times.clear();
+    }
+
     /// Returns whether no failure is younger than `within`.
     pub fn is_quiet(&self, now: Duration, within: Duration) -> bool {
         self.times
