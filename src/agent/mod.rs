@@ -35,6 +35,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 use uuid::Uuid;
 
@@ -160,7 +161,8 @@ pub async fn run(config: AgentConfig, stop: CancellationToken) -> Result<Exit, A
 
     let work = CancellationToken::new();
     let _ends_with_this_future = work.clone().drop_guard();
-    let mut server = tokio::spawn(serve::serve(listener, Arc::clone(&agent), work.clone()));
+    let server = serve::serve(listener, Arc::clone(&agent), work.clone());
+    let mut server = AbortOnDropHandle::new(tokio::spawn(server));
     let mut member =
         membership::Member::new(&config, platform, identity, url, card, agent.vitals());
     let exit = tokio::select! {

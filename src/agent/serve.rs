@@ -17,11 +17,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use super::protocol::{Code, RpcError, parse};
 use super::rpc::Agent;
@@ -46,14 +46,19 @@ struct Shared {
 /// Serves connections until `stop`, then lets those under way finish.
 ///
 /// # Cancel safety
-/// Dropping it closes the listener; connections end with `stop`.
+/// Dropping it closes the listener and every connection.
 pub(super) async fn serve(listener: TcpListener, agent: Arc<Agent>, stop: CancellationToken) {
     let router = router(Arc::clone(&agent), stop.clone());
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let connections = TaskTracker::new();
+    // Dropping the set, with this future, ends the connections in it.
+    let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
+            Some(ended) = connections.join_next() => {
+                report(ended);
+                continue;
+            }
             accepted = accept(&listener, &places) => accepted,
         };
         let Some((socket, place)) = accepted else {
@@ -66,14 +71,24 @@ pub(super) async fn serve(listener: TcpListener, agent: Arc<Agent>, stop: Cancel
         });
     }
     drop(listener);
-    connections.close();
-    tokio::join!(connections.wait(), agent.drained());
+    while let Some(ended) = connections.join_next().await {
+        report(ended);
+    }
+    agent.drained().await;
 }
 
+fn report(ended: Result<(), JoinError>) {
+    if let Err(panic) = ended {
+        error!(%panic, "a connection panicked");
+    }
+}
+
+/// # Cancel safety
+/// Cancel safe: a connection is either returned or still in the queue.
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((socket, _)) => Some((socket, place)),

@@ -16,28 +16,29 @@ async fn an_agent_registers_introduces_itself_and_beats_with_its_own_token() {
     assert!(url.starts_with("http://localhost:"), "{url}");
     let beat = eventually("second beat", || platform.seen().beats.get(1).cloned()).await;
 
-    let facts = platform.seen();
-    let register = &facts.registers[0];
-    assert_eq!(register.bearer.as_deref(), Some(fakes::JOIN));
-    assert_eq!(register.body["id"], id.to_string());
-    assert_eq!(register.body["agent_card"]["name"], "Ada");
-    assert_eq!(facts.registers.len(), 1);
-    assert_eq!(beat.bearer.as_deref(), Some("token-1"));
-    assert_eq!(beat.workspace, Some(id.to_string()));
-    assert_eq!(beat.body["workspace_id"], id.to_string());
-    for (field, value) in [
-        ("error_rate", json!(0.0)),
-        ("sample_error", json!("")),
-        ("active_tasks", json!(0)),
-        ("current_task", json!("")),
-        ("uptime_seconds", json!(0)),
-    ] {
-        assert_eq!(beat.body[field], value, "{field}");
+    {
+        let facts = platform.seen();
+        let register = &facts.registers[0];
+        assert_eq!(register.bearer.as_deref(), Some(fakes::JOIN));
+        assert_eq!(register.body["id"], id.to_string());
+        assert_eq!(register.body["agent_card"]["name"], "Ada");
+        assert_eq!(facts.registers.len(), 1);
+        assert_eq!(beat.bearer.as_deref(), Some("token-1"));
+        assert_eq!(beat.workspace, Some(id.to_string()));
+        assert_eq!(beat.body["workspace_id"], id.to_string());
+        for (field, value) in [
+            ("error_rate", json!(0.0)),
+            ("sample_error", json!("")),
+            ("active_tasks", json!(0)),
+            ("current_task", json!("")),
+            ("uptime_seconds", json!(0)),
+        ] {
+            assert_eq!(beat.body[field], value, "{field}");
+        }
+        let role = "Answers questions with an echo";
+        assert_eq!(facts.patches[0].body, json!({"name": "Ada", "role": role}));
+        assert_eq!(facts.patches[0].bearer.as_deref(), Some("token-1"));
     }
-    let role = "Answers questions with an echo";
-    assert_eq!(facts.patches[0].body, json!({"name": "Ada", "role": role}));
-    assert_eq!(facts.patches[0].bearer.as_deref(), Some("token-1"));
-    drop(facts);
     assert_eq!(running.stopped().await.unwrap(), Exit::Stopped);
 }
 
@@ -173,6 +174,20 @@ async fn retry_after_is_honoured() {
 }
 
 #[tokio::test]
+async fn a_retry_after_of_zero_is_no_busy_loop() {
+    let platform = FakePlatform::start();
+    platform.seen().beat_status = Some((503, Some(0)));
+    let (_running, _) = serving(&platform, config(&platform.url())).await;
+    let start = tokio::time::Instant::now();
+    eventually("fourth beat", || platform.seen().beats.get(3).cloned()).await;
+    assert!(
+        start.elapsed() >= Duration::from_millis(3 * 250),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+#[tokio::test]
 async fn a_registration_that_is_refused_does_not_keep_a_token_from_beating() {
     let platform = FakePlatform::start();
     {
@@ -208,6 +223,27 @@ async fn id_and_token_are_kept_in_a_file_of_mode_0600() {
     let second = eventually("registration", || platform.seen().registers.get(1).cloned()).await;
     assert_eq!(second.bearer.as_deref(), Some("token-1"));
     assert_eq!(second.body["id"], platform.seen().registers[0].body["id"]);
+}
+
+#[tokio::test]
+async fn a_dropped_agent_leaves_nothing_behind() {
+    let platform = FakePlatform::start();
+    let (running, url) = serving(&platform, config(&platform.url())).await;
+    let kept = client();
+    kept.get(format!("{url}/.well-known/agent.json"))
+        .send()
+        .await
+        .unwrap();
+    running.task.abort();
+    let address = url.replace("http://localhost", "127.0.0.1");
+    eventually("closed port", || {
+        std::net::TcpStream::connect(&address).err()
+    })
+    .await;
+    assert!(
+        kept.get(&url).send().await.is_err(),
+        "its connections are closed too"
+    );
 }
 
 #[tokio::test]

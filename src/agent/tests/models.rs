@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 
 use super::*;
+use crate::agent::rpc::MAX_CALLS;
 
 const KEY: &str = "sk-never-shown";
 
@@ -213,9 +214,14 @@ async fn a_stream_that_is_cut_fails_its_task() {
 }
 
 #[tokio::test]
-async fn a_task_at_work_is_shown_and_can_be_cancelled() {
+async fn a_task_at_work_is_shown_early_and_can_be_cancelled() {
     let (platform, model) = (FakePlatform::start(), FakeModel::start(Script::Hang));
-    let (_running, url) = serving(&platform, thinking(&platform, &model)).await;
+    let slow = DEADLINE * 2;
+    let wanted = AgentConfig {
+        heartbeat_every: slow,
+        ..thinking(&platform, &model)
+    };
+    let (_running, url) = serving(&platform, wanted).await;
     let mut stream = Stream::open(&url, "Think!").await;
     let task = stream.next().await.unwrap();
     assert_eq!(task["status"]["state"], "working");
@@ -252,6 +258,50 @@ async fn a_caller_who_leaves_ends_the_task() {
     assert_eq!(read["result"]["status"]["state"], "canceled");
 }
 
+#[tokio::test]
+async fn calls_beyond_the_limit_are_told_to_come_back() {
+    let (platform, model) = (FakePlatform::start(), FakeModel::start(Script::Hang));
+    let (_running, url) = serving(&platform, thinking(&platform, &model)).await;
+    let mut streams = Vec::new();
+    for _ in 0..MAX_CALLS {
+        streams.push(Stream::open(&url, "Think!").await);
+    }
+    let call =
+        json!({"jsonrpc": "2.0", "id": 1, "method": "message/send", "params": old_message("x")});
+    let (status, answer) = super::post(&url, call.to_string()).await;
+    assert_eq!((status, &answer["error"]["code"]), (503, &json!(-32603)));
+
+    streams.pop();
+    let mut other = None;
+    for _ in 0..200 {
+        let stream = Stream::try_open(&url, "Think!").await;
+        if stream.response.status().is_success() {
+            other = Some(stream);
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(other.is_some(), "a place that was left is given again");
+}
+
+#[tokio::test]
+async fn stopping_ends_the_streams_under_way() {
+    let (platform, model) = (FakePlatform::start(), FakeModel::start(Script::Hang));
+    let (running, url) = serving(&platform, thinking(&platform, &model)).await;
+    let mut stream = Stream::open(&url, "Think!").await;
+    let mut last = stream.next().await.unwrap();
+    running.stop.cancel();
+    while let Some(event) = stream.next().await {
+        last = event;
+    }
+    assert_eq!(last["status"]["state"], "failed");
+    assert_eq!(
+        last["status"]["message"]["parts"][0]["text"],
+        "the agent is stopping"
+    );
+    assert_eq!(running.ended().await.unwrap(), Exit::Stopped);
+}
+
 /// A beat sent from now on that tells of so many calls under way.
 async fn beat_with(platform: &FakePlatform, active: usize) -> fakes::Seen {
     let before = platform.seen().beats.len();
@@ -273,6 +323,12 @@ struct Stream {
 
 impl Stream {
     async fn open(url: &str, text: &str) -> Self {
+        let stream = Self::try_open(url, text).await;
+        assert_eq!(stream.response.status(), 200);
+        stream
+    }
+
+    async fn try_open(url: &str, text: &str) -> Self {
         let call = json!({"jsonrpc": "2.0", "id": 1, "method": "message/stream",
             "params": old_message(text)});
         let response = client().post(url).json(&call).send().await.unwrap();

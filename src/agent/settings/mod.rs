@@ -3,15 +3,17 @@
 //! Secrets come from the environment alone: a command line is visible to
 //! every process of the machine.
 
+mod source;
+
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use source::{Given, Source};
 use uuid::Uuid;
 
-use super::{AgentConfig, HEARTBEAT_EVERY, OpenAi};
+use super::{AgentConfig, HEARTBEAT_EVERY};
 
 const PLATFORM_URL: &str = "http://127.0.0.1:8080";
 const NAME: &str = "Isomer agent";
@@ -30,8 +32,12 @@ const A_ROLE: &str = "1 to 1000 bytes without line breaks or any of {}[]|>*&!";
 const A_SECRET: &str = "visible ASCII characters";
 const A_BEAT: &str = "seconds from 0.05 to 3600";
 
-/// The flags of `isomer agent`. Every flag has an environment variable, which
-/// counts when the flag is absent.
+/// Runs the built-in A2A agent.
+///
+/// A flag wins over its environment variable. Secrets are read from the
+/// environment alone: WORKSPACE_AUTH_TOKEN (this workspace's own token),
+/// ISOMER_JOIN_TOKEN (an admin, organisation or join token, to register with),
+/// OPENAI_API_KEY (to answer through a model instead of an echo).
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct AgentArgs {
     /// This agent's workspace [env: WORKSPACE_ID; default: the token file's, else a new one]
@@ -204,136 +210,6 @@ fn visible(name: &str, secret: &SecretString) -> Result<(), SettingError> {
         name: name.into(),
         accepted: A_SECRET,
     })
-}
-
-/// Where values come from: a flag first, then the environment. An empty
-/// variable counts as unset.
-struct Source<E> {
-    env: E,
-}
-
-impl<E: Fn(&str) -> Option<OsString>> Source<E> {
-    fn read(
-        &self,
-        flag: &str,
-        given: Option<String>,
-        variable: &str,
-    ) -> Result<Option<Given>, SettingError> {
-        if let Some(value) = given {
-            return Ok(Some(Given {
-                name: flag.into(),
-                value,
-            }));
-        }
-        match (self.env)(variable).map(OsString::into_string) {
-            None => Ok(None),
-            Some(Ok(value)) if value.is_empty() => Ok(None),
-            Some(Ok(value)) => Ok(Some(Given {
-                name: variable.into(),
-                value,
-            })),
-            Some(Err(raw)) => Err(SettingError::Value {
-                name: variable.into(),
-                value: raw.to_string_lossy().into_owned(),
-                accepted: "valid UTF-8",
-            }),
-        }
-    }
-
-    fn secret(&self, variable: &str) -> Result<Option<SecretString>, SettingError> {
-        let refused = || SettingError::Secret {
-            name: variable.into(),
-            accepted: A_SECRET,
-        };
-        let Some(raw) = (self.env)(variable) else {
-            return Ok(None);
-        };
-        let text = raw.into_string().map_err(|_| refused())?;
-        if text.trim().is_empty() {
-            return Ok(None);
-        }
-        // A token read from a file with a shell often ends in a line break.
-        let secret = SecretString::from(text.trim());
-        visible(variable, &secret)?;
-        Ok(Some(secret))
-    }
-
-    fn openai(
-        &self,
-        base_url: Option<String>,
-        model: Option<String>,
-    ) -> Result<Option<OpenAi>, SettingError> {
-        let base_url = self
-            .read("--openai-base-url", base_url, "OPENAI_BASE_URL")?
-            .map_or(Ok(OPENAI_BASE_URL.to_owned()), Given::url)?;
-        let model = self
-            .read("--openai-model", model, "OPENAI_MODEL")?
-            .map_or_else(|| OPENAI_MODEL.to_owned(), |given| given.value);
-        let key = self.secret("OPENAI_API_KEY")?;
-        Ok(key.map(|api_key| OpenAi {
-            api_key,
-            base_url,
-            model,
-        }))
-    }
-}
-
-/// A value and the flag or variable it came from.
-struct Given {
-    name: String,
-    value: String,
-}
-
-impl Given {
-    fn refused(self, accepted: &'static str) -> SettingError {
-        SettingError::Value {
-            name: self.name,
-            value: self.value,
-            accepted,
-        }
-    }
-
-    fn parse<T: std::str::FromStr>(self, accepted: &'static str) -> Result<T, SettingError> {
-        self.value.parse().map_err(|_| self.refused(accepted))
-    }
-
-    fn text(self, limit: usize, accepted: &'static str) -> Result<String, SettingError> {
-        let fits = (1..=limit).contains(&self.value.len()) && !self.value.contains(FORBIDDEN);
-        if fits {
-            Ok(self.value)
-        } else {
-            Err(self.refused(accepted))
-        }
-    }
-
-    fn url(self) -> Result<String, SettingError> {
-        let Ok(url) = self.value.parse::<reqwest::Url>() else {
-            return Err(self.refused(A_URL));
-        };
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(SettingError::Secret {
-                name: self.name,
-                accepted: A_URL,
-            });
-        }
-        let plain = matches!(url.scheme(), "http" | "https")
-            && url.host_str().is_some()
-            && url.query().is_none()
-            && url.fragment().is_none();
-        if !plain {
-            return Err(self.refused(A_URL));
-        }
-        Ok(self.value.trim_end_matches('/').to_owned())
-    }
-
-    fn beat(self) -> Result<Duration, SettingError> {
-        match self.value.parse::<f64>() {
-            Ok(seconds) if (SHORTEST_BEAT..=LONGEST_BEAT).contains(&seconds) => {
-                Ok(Duration::from_secs_f64(seconds))
-            }
-            _ => Err(self.refused(A_BEAT)),
-        }
-    }
 }
 
 #[cfg(test)]
