@@ -1,0 +1,119 @@
+//! Opening the file: permissions, lock, pragmas, migrations.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::MigrateError;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use super::SqliteStore;
+use crate::store::migrate::{Source, migrator};
+
+/// The database inside the data directory.
+const FILE: &str = "isomer.db";
+/// Locked while a server uses the directory.
+const LOCK: &str = "isomer.lock";
+/// Connections that read side by side.
+const READERS: u32 = 4;
+/// How long a caller waits for a connection.
+const ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
+/// How long SQLite waits for another process's lock, a backup for example.
+const BUSY_LIMIT: Duration = Duration::from_secs(3);
+
+const MIGRATIONS: &[Source] = &[(
+    1,
+    "structure",
+    include_str!("../../../migrations/sqlite/0001_structure.sql"),
+)];
+
+/// Why the file could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("ISOMER_DATA_DIR={path}: the folder cannot be used")]
+    Folder {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("ISOMER_DATA_DIR={path}: another isomer server is using this folder")]
+    InUse { path: PathBuf },
+    #[error("the database in {path} cannot be opened")]
+    Open { path: PathBuf, source: sqlx::Error },
+    #[error("the database in {path} cannot be migrated")]
+    Migrate { path: PathBuf, source: MigrateError },
+}
+
+impl SqliteStore {
+    /// Opens the database in `folder`, creating both where they are missing.
+    ///
+    /// # Errors
+    /// [`OpenError`], which names the folder.
+    pub async fn open(folder: &Path) -> Result<Self, OpenError> {
+        let path = || folder.to_path_buf();
+        let lock = prepare(folder)?;
+        let options = SqliteConnectOptions::new()
+            .filename(folder.join(FILE))
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_LIMIT);
+        let open = |source| OpenError::Open {
+            path: path(),
+            source,
+        };
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(ACQUIRE_LIMIT)
+            .connect_with(options.clone())
+            .await
+            .map_err(open)?;
+        migrator(MIGRATIONS)
+            .run(&write)
+            .await
+            .map_err(|source| OpenError::Migrate {
+                path: path(),
+                source,
+            })?;
+        let read = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(ACQUIRE_LIMIT)
+            .connect_with(options.pragma("query_only", "on"))
+            .await
+            .map_err(open)?;
+        Ok(Self {
+            write,
+            read,
+            _lock: Arc::new(lock),
+        })
+    }
+}
+
+/// Makes the folder and the database file private, and takes the lock.
+fn prepare(folder: &Path) -> Result<File, OpenError> {
+    let failed = |source| OpenError::Folder {
+        path: folder.to_path_buf(),
+        source,
+    };
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    std::fs::set_permissions(folder, PermissionsExt::from_mode(0o700)).map_err(failed)?;
+    let private = |name: &str| {
+        let path = folder.join(name);
+        OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(path)
+    };
+    private(FILE).map_err(failed)?;
+    let lock = private(LOCK).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(_) => Err(OpenError::InUse {
+            path: folder.to_path_buf(),
+        }),
+    }
+}
