@@ -1,0 +1,128 @@
+//! Every setting of `isomer serve`: its variable, unit, default and check.
+//!
+//! Everything is read and checked before any socket opens; a bad value exits 64.
+
+mod read;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+pub use self::read::{ConfigError, Environment};
+
+/// The exit code for a bad setting (`EX_USAGE` of sysexits.h).
+pub const EXIT_USAGE: u8 = 64;
+
+/// Everything `isomer serve` needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub http: HttpConfig,
+    pub store: StoreConfig,
+    pub redis: Option<RedisConfig>,
+    pub auth: AuthConfig,
+    pub liveness: LivenessConfig,
+    pub platform: PlatformConfig,
+    pub telemetry: TelemetryConfig,
+    /// `ISOMER_SHUTDOWN_SECONDS` (30 s): after SIGTERM the process ends within this.
+    pub shutdown: Duration,
+    /// `ISOMER_DATA_DIR` (`$XDG_DATA_HOME/isomer`, else `~/.local/share/isomer`).
+    pub data_dir: PathBuf,
+    /// `ISOMER_DEMO` (0): start two built-in agents when the database is empty.
+    pub demo: bool,
+}
+
+/// The edge.
+#[derive(Clone, Debug)]
+pub struct HttpConfig {
+    /// `BIND` (127.0.0.1) and `PORT` (8080; 0 takes any free one).
+    pub listen: SocketAddr,
+    /// `CORS_ORIGINS` (`http://localhost:3000,http://localhost:3001`), lower-case.
+    pub cors_origins: Vec<String>,
+    /// Whether `CORS_ORIGINS` was given: then `/ws` checks origins (contract 03 §4).
+    pub cors_given: bool,
+    /// `RATE_LIMIT` (600): requests per minute and principal.
+    pub rate_limit: u32,
+    /// `MAX_CONNECTIONS` (10,000).
+    pub max_connections: usize,
+    /// `MAX_BODY_BYTES` (4 MiB).
+    pub max_body_bytes: usize,
+}
+
+/// Where truth lives.
+#[derive(Clone, Debug)]
+pub enum StoreConfig {
+    /// No `DATABASE_URL`: a SQLite file under the data directory.
+    Embedded,
+    /// `DATABASE_URL`, with at most `DATABASE_MAX_CONNECTIONS` (25) connections.
+    Postgres {
+        url: SecretString,
+        max_connections: u32,
+    },
+}
+
+/// `REDIS_URL`: the liveness mirror and the relay.
+#[derive(Clone, Debug)]
+pub struct RedisConfig {
+    pub url: SecretString,
+}
+
+/// Who is let in.
+#[derive(Clone, Debug)]
+pub struct AuthConfig {
+    /// `ADMIN_TOKEN`, at least 16 bytes. Without it one is generated into the data directory.
+    pub admin_token: Option<SecretString>,
+    /// `MOLECULE_ENV`.
+    pub environment: Environment,
+    /// Contract 00 §6.5 within design §7: development, no `ADMIN_TOKEN`, loopback only.
+    pub dev_mode: bool,
+    /// `MOLECULE_ENABLE_TEST_TOKENS=1`, or not in production.
+    pub test_tokens: bool,
+}
+
+/// How silence is judged.
+#[derive(Clone, Copy, Debug)]
+pub struct LivenessConfig {
+    /// `LIVENESS_TTL` (60 s).
+    pub ttl: Duration,
+    /// `REMOTE_LIVENESS_STALE_AFTER` (`LIVENESS_TTL`): the same for external agents.
+    pub external_ttl: Duration,
+    /// `PROVISION_TIMEOUT_SECONDS` (600 s).
+    pub provision: Duration,
+    /// The same for the runtime `hermes` (1,800 s unless given).
+    pub provision_hermes: Duration,
+}
+
+/// What agents and clients are told of this server, and which deployment it is part of.
+#[derive(Clone, Debug, Default)]
+pub struct PlatformConfig {
+    /// `PLATFORM_URL`: given to agents.
+    pub platform_url: Option<String>,
+    /// `EXTERNAL_PLATFORM_URL`: given to external agents; else derived from the request.
+    pub external_platform_url: Option<String>,
+    /// `MOLECULE_DEPLOY_MODE=saas`, or `MOLECULE_ORG_ID` without a mode (contract 02 §7).
+    pub saas: bool,
+    /// `MOLECULE_ORG_ID`: turns the tenant guard on (contract 00 §8).
+    pub org_id: Option<String>,
+    /// `CONFIGS_DIR`: the root of workspace templates.
+    pub configs_dir: Option<PathBuf>,
+}
+
+/// How the process speaks of itself.
+#[derive(Clone, Debug)]
+pub struct TelemetryConfig {
+    /// `RUST_LOG`, else `LOG_LEVEL` (`info`).
+    pub filter: String,
+    /// `LOG_FORMAT=json` (`text`).
+    pub json: bool,
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT`: traces are exported there over HTTP.
+    pub otlp_endpoint: Option<String>,
+}
+
+impl Config {
+    /// Returns whether only this machine can connect.
+    pub fn is_loopback(bind: IpAddr) -> bool {
+        bind.is_loopback()
+    }
+}

@@ -1,0 +1,448 @@
+//! Reading and checking the environment.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{
+    AuthConfig, Config, HttpConfig, LivenessConfig, PlatformConfig, RedisConfig, StoreConfig,
+    TelemetryConfig,
+};
+
+/// Contract 00 §5.
+const DEFAULT_ORIGINS: &str = "http://localhost:3000,http://localhost:3001";
+/// What is logged unless asked otherwise.
+const DEFAULT_LEVEL: &str = "info";
+/// Quiet libraries: ractor keeps a span per actor alive at `info`.
+const QUIET: &str =
+    "ractor=warn,sqlx=warn,hyper=warn,hyper_util=warn,reqwest=warn,opentelemetry=warn";
+const MIN_ADMIN_TOKEN_BYTES: usize = 16;
+
+/// A variable has a value that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{variable}={value}: {accepted}")]
+pub struct ConfigError {
+    pub variable: &'static str,
+    /// What was given; `(hidden)` for secrets.
+    pub value: String,
+    /// What would be accepted.
+    pub accepted: String,
+}
+
+/// `MOLECULE_ENV`, trimmed, in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Environment {
+    /// `dev` or `development`.
+    Development,
+    /// `prod` or `production`.
+    Production,
+    /// Anything else, or nothing.
+    #[default]
+    Other,
+}
+
+impl Environment {
+    fn parse(text: &str) -> Self {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "dev" | "development" => Self::Development,
+            "prod" | "production" => Self::Production,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The environment, as a function, so that tests need not change the process's own.
+struct Source<'a>(&'a dyn Fn(&str) -> Option<String>);
+
+impl Config {
+    /// Reads and checks all settings. Variables that are empty count as not set.
+    ///
+    /// # Errors
+    /// The first variable that cannot be used.
+    pub fn from_env(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let env = Source(variable);
+        let auth_given = env.admin_token()?;
+        let http = env.http(auth_given.is_some())?;
+        let environment = env
+            .text("MOLECULE_ENV")
+            .map(|text| Environment::parse(&text))
+            .unwrap_or_default();
+        let dev_mode = auth_given.is_none()
+            && environment == Environment::Development
+            && http.listen.ip().is_loopback();
+        let test_tokens = env.flag("MOLECULE_ENABLE_TEST_TOKENS")?.unwrap_or(false)
+            || environment != Environment::Production;
+        let store = env.store()?;
+        let redis = env.redis(&store)?;
+        Ok(Self {
+            http,
+            store,
+            redis,
+            auth: AuthConfig {
+                admin_token: auth_given,
+                environment,
+                dev_mode,
+                test_tokens,
+            },
+            liveness: env.liveness()?,
+            platform: env.platform()?,
+            telemetry: env.telemetry()?,
+            shutdown: env
+                .seconds("ISOMER_SHUTDOWN_SECONDS", 1, 600)?
+                .unwrap_or(secs(30)),
+            data_dir: env.data_dir()?,
+            demo: env.flag("ISOMER_DEMO")?.unwrap_or(false),
+        })
+    }
+}
+
+impl Source<'_> {
+    fn text(&self, name: &str) -> Option<String> {
+        (self.0)(name).filter(|value| !value.trim().is_empty())
+    }
+
+    fn parsed<T: FromStr>(
+        &self,
+        variable: &'static str,
+        accepted: &str,
+        check: impl Fn(&T) -> bool,
+    ) -> Result<Option<T>, ConfigError> {
+        let Some(value) = self.text(variable) else {
+            return Ok(None);
+        };
+        match value.trim().parse() {
+            Ok(parsed) if check(&parsed) => Ok(Some(parsed)),
+            _ => Err(bad(variable, &value, accepted)),
+        }
+    }
+
+    fn number(
+        &self,
+        variable: &'static str,
+        from: u64,
+        to: u64,
+    ) -> Result<Option<u64>, ConfigError> {
+        let accepted = format!("a whole number from {from} to {to} is accepted");
+        self.parsed(variable, &accepted, |n| (from..=to).contains(n))
+    }
+
+    fn seconds(
+        &self,
+        variable: &'static str,
+        from: u64,
+        to: u64,
+    ) -> Result<Option<Duration>, ConfigError> {
+        let accepted = format!("whole seconds from {from} to {to} are accepted");
+        let seconds = self.parsed(variable, &accepted, |n: &u64| (from..=to).contains(n))?;
+        Ok(seconds.map(secs))
+    }
+
+    fn flag(&self, variable: &'static str) -> Result<Option<bool>, ConfigError> {
+        let Some(value) = self.text(variable) else {
+            return Ok(None);
+        };
+        match value.trim().to_ascii_lowercase().as_str() {
+            "1" | "true" => Ok(Some(true)),
+            "0" | "false" => Ok(Some(false)),
+            _ => Err(bad(variable, &value, "1, true, 0 or false is accepted")),
+        }
+    }
+
+    fn admin_token(&self) -> Result<Option<SecretString>, ConfigError> {
+        let Some(token) = self.text("ADMIN_TOKEN") else {
+            return Ok(None);
+        };
+        let token = token.trim();
+        let usable =
+            token.len() >= MIN_ADMIN_TOKEN_BYTES && token.bytes().all(|b| b.is_ascii_graphic());
+        if usable {
+            return Ok(Some(SecretString::from(token.to_owned())));
+        }
+        let accepted = format!(
+            "at least {MIN_ADMIN_TOKEN_BYTES} printable ASCII characters without spaces are accepted"
+        );
+        Err(bad("ADMIN_TOKEN", "(hidden)", &accepted))
+    }
+
+    fn http(&self, admin_given: bool) -> Result<HttpConfig, ConfigError> {
+        let port = self.number("PORT", 0, 65_535)?.unwrap_or(8_080);
+        let bind = self
+            .parsed::<IpAddr>("BIND", "an IPv4 or IPv6 address is accepted", |_| true)?
+            .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        if !bind.is_loopback() && !admin_given {
+            let accepted =
+                "without ADMIN_TOKEN only a loopback address is accepted, such as 127.0.0.1";
+            return Err(bad("BIND", &bind.to_string(), accepted));
+        }
+        let origins = self.text("CORS_ORIGINS");
+        Ok(HttpConfig {
+            listen: SocketAddr::new(bind, port as u16),
+            cors_given: origins.is_some(),
+            cors_origins: parse_origins(origins.as_deref().unwrap_or(DEFAULT_ORIGINS))?,
+            rate_limit: self
+                .number("RATE_LIMIT", 1, u64::from(u32::MAX))?
+                .unwrap_or(600) as u32,
+            max_connections: self
+                .number("MAX_CONNECTIONS", 1, 1_000_000)?
+                .unwrap_or(10_000) as usize,
+            max_body_bytes: self
+                .number("MAX_BODY_BYTES", 1_024, 1 << 30)?
+                .unwrap_or(4 << 20) as usize,
+        })
+    }
+
+    fn store(&self) -> Result<StoreConfig, ConfigError> {
+        let Some(url) = self.text("DATABASE_URL") else {
+            return Ok(StoreConfig::Embedded);
+        };
+        let url = url.trim();
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            let accepted = "a URL that begins with postgres:// or postgresql:// is accepted; \
+                            leave it out for the embedded store";
+            return Err(bad("DATABASE_URL", "(hidden)", accepted));
+        }
+        let max_connections = self
+            .number("DATABASE_MAX_CONNECTIONS", 2, 1_000)?
+            .unwrap_or(25) as u32;
+        Ok(StoreConfig::Postgres {
+            url: SecretString::from(url.to_owned()),
+            max_connections,
+        })
+    }
+
+    fn redis(&self, store: &StoreConfig) -> Result<Option<RedisConfig>, ConfigError> {
+        let Some(url) = self.text("REDIS_URL") else {
+            return Ok(None);
+        };
+        let url = SecretString::from(url.trim().to_owned());
+        if !url.expose_secret().starts_with("redis://") {
+            return Err(bad(
+                "REDIS_URL",
+                "(hidden)",
+                "a URL that begins with redis:// is accepted",
+            ));
+        }
+        match store {
+            StoreConfig::Postgres { .. } => Ok(Some(RedisConfig { url })),
+            StoreConfig::Embedded => {
+                let accepted = "it is accepted only together with DATABASE_URL: \
+                                the embedded store needs no Redis";
+                Err(bad("REDIS_URL", "(hidden)", accepted))
+            }
+        }
+    }
+
+    fn liveness(&self) -> Result<LivenessConfig, ConfigError> {
+        let ttl = self.seconds("LIVENESS_TTL", 2, 86_400)?.unwrap_or(secs(60));
+        let external = self.seconds("REMOTE_LIVENESS_STALE_AFTER", 2, 86_400)?;
+        let provision = self.seconds("PROVISION_TIMEOUT_SECONDS", 1, 604_800)?;
+        Ok(LivenessConfig {
+            ttl,
+            external_ttl: external.unwrap_or(ttl),
+            provision: provision.unwrap_or(secs(600)),
+            provision_hermes: provision.unwrap_or(secs(1_800)),
+        })
+    }
+
+    fn platform(&self) -> Result<PlatformConfig, ConfigError> {
+        let org_id = self.text("MOLECULE_ORG_ID").map(|id| id.trim().to_owned());
+        let saas = match self.text("MOLECULE_DEPLOY_MODE") {
+            Some(mode) => mode.trim().eq_ignore_ascii_case("saas"),
+            None => org_id.is_some(),
+        };
+        Ok(PlatformConfig {
+            platform_url: self.web_url("PLATFORM_URL")?,
+            external_platform_url: self.web_url("EXTERNAL_PLATFORM_URL")?,
+            saas,
+            org_id,
+            configs_dir: self.text("CONFIGS_DIR").map(PathBuf::from),
+        })
+    }
+
+    fn web_url(&self, variable: &'static str) -> Result<Option<String>, ConfigError> {
+        let Some(value) = self.text(variable) else {
+            return Ok(None);
+        };
+        let url = value.trim().trim_end_matches('/');
+        if url.starts_with("http://") || url.starts_with("https://") {
+            Ok(Some(url.to_owned()))
+        } else {
+            Err(bad(
+                variable,
+                &value,
+                "a URL that begins with http:// or https:// is accepted",
+            ))
+        }
+    }
+
+    fn telemetry(&self) -> Result<TelemetryConfig, ConfigError> {
+        let json = match self.text("LOG_FORMAT").as_deref().map(str::trim) {
+            None | Some("text") => false,
+            Some("json") => true,
+            Some(other) => return Err(bad("LOG_FORMAT", other, "text or json is accepted")),
+        };
+        let level = self
+            .text("LOG_LEVEL")
+            .unwrap_or_else(|| DEFAULT_LEVEL.to_owned());
+        let filter = self
+            .text("RUST_LOG")
+            .unwrap_or_else(|| format!("{},{QUIET}", level.trim()));
+        if tracing_subscriber::EnvFilter::try_new(&filter).is_err() {
+            let variable = if self.text("RUST_LOG").is_some() {
+                "RUST_LOG"
+            } else {
+                "LOG_LEVEL"
+            };
+            let accepted = "a level (error, warn, info, debug, trace) or tracing directives \
+                            are accepted";
+            return Err(bad(variable, &filter, accepted));
+        }
+        Ok(TelemetryConfig {
+            filter,
+            json,
+            otlp_endpoint: self.web_url("OTEL_EXPORTER_OTLP_ENDPOINT")?,
+        })
+    }
+
+    fn data_dir(&self) -> Result<PathBuf, ConfigError> {
+        if let Some(folder) = self.text("ISOMER_DATA_DIR") {
+            return Ok(PathBuf::from(folder));
+        }
+        let data = self.text("XDG_DATA_HOME").map(PathBuf::from);
+        let home = || {
+            self.text("HOME")
+                .map(|home| PathBuf::from(home).join(".local/share"))
+        };
+        data.or_else(home)
+            .map(|folder| folder.join("isomer"))
+            .ok_or_else(|| {
+                bad(
+                    "ISOMER_DATA_DIR",
+                    "",
+                    "a folder is needed, because HOME is not set either",
+                )
+            })
+    }
+}
+
+fn parse_origins(list: &str) -> Result<Vec<String>, ConfigError> {
+    let origins = list
+        .split(',')
+        .map(|origin| origin.trim().to_ascii_lowercase());
+    let origins: Vec<_> = origins.filter(|origin| !origin.is_empty()).collect();
+    match origins
+        .iter()
+        .find(|origin| origin.contains('*') || !origin.contains("://"))
+    {
+        Some(origin) => {
+            let accepted = "origins with a scheme, separated by commas, are accepted";
+            Err(bad("CORS_ORIGINS", origin, accepted))
+        }
+        None => Ok(origins),
+    }
+}
+
+fn bad(variable: &'static str, value: &str, accepted: &str) -> ConfigError {
+    ConfigError {
+        variable,
+        value: value.to_owned(),
+        accepted: accepted.to_owned(),
+    }
+}
+
+fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let mut map: HashMap<_, _> = pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        map.entry("HOME".to_owned())
+            .or_insert_with(|| "/home/ada".to_owned());
+        Config::from_env(&move |name| map.get(name).cloned())
+    }
+
+    #[test]
+    fn nothing_set_is_the_closed_laptop() {
+        let config = read(&[]).unwrap();
+        assert_eq!(config.http.listen, "127.0.0.1:8080".parse().unwrap());
+        assert!(matches!(config.store, StoreConfig::Embedded));
+        assert!(!config.auth.dev_mode && config.auth.test_tokens);
+        assert_eq!(config.liveness.ttl, secs(60));
+        assert_eq!(config.liveness.external_ttl, secs(60));
+        assert_eq!(
+            config.data_dir,
+            PathBuf::from("/home/ada/.local/share/isomer")
+        );
+    }
+
+    #[test]
+    fn a_bad_value_names_its_variable() {
+        for (variable, value) in [
+            ("PORT", "http"),
+            ("PORT", "70000"),
+            ("BIND", "localhost"),
+            ("BIND", "0.0.0.0"),
+            ("DATABASE_URL", "mysql://x"),
+            ("REDIS_URL", "redis://x"),
+            ("ADMIN_TOKEN", "short"),
+            ("LIVENESS_TTL", "1"),
+            ("LIVENESS_TTL", "60s"),
+            ("CORS_ORIGINS", "*"),
+            ("CORS_ORIGINS", "localhost:3000"),
+            ("RATE_LIMIT", "0"),
+            ("MAX_BODY_BYTES", "1"),
+            ("PLATFORM_URL", "ftp://x"),
+            ("LOG_FORMAT", "xml"),
+            ("RUST_LOG", "isomer=verbose"),
+            ("ISOMER_DEMO", "maybe"),
+        ] {
+            let error = read(&[(variable, value)]).unwrap_err();
+            assert_eq!(error.variable, variable, "{error}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_repeated() {
+        let error = read(&[("ADMIN_TOKEN", "hunter2")]).unwrap_err();
+        assert!(!error.to_string().contains("hunter2"));
+        let config = read(&[("ADMIN_TOKEN", "correct-horse-battery")]).unwrap();
+        assert!(!format!("{config:?}").contains("horse"));
+    }
+
+    #[test]
+    fn development_is_open_only_on_loopback_and_without_a_token() {
+        assert!(
+            read(&[("MOLECULE_ENV", " Development ")])
+                .unwrap()
+                .auth
+                .dev_mode
+        );
+        let token = ("ADMIN_TOKEN", "correct-horse-battery");
+        assert!(
+            !read(&[("MOLECULE_ENV", "dev"), token])
+                .unwrap()
+                .auth
+                .dev_mode
+        );
+        let open = read(&[("MOLECULE_ENV", "dev"), ("BIND", "0.0.0.0"), token]).unwrap();
+        assert!(!open.auth.dev_mode);
+        for name in ["prod", "production", "PROD"] {
+            assert!(
+                !read(&[("MOLECULE_ENV", name)]).unwrap().auth.test_tokens,
+                "{name}"
+            );
+        }
+    }
+}
