@@ -6,7 +6,10 @@
 pub mod agent;
 pub mod app;
 pub mod bench;
+pub mod clock;
+pub mod command;
 pub mod config;
+pub mod history;
 pub mod http;
 pub mod lifecycle;
 pub mod live;

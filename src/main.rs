@@ -1,1 +1,54 @@
-fn main() {}
+//! `isomer`: serve, agent, verify, bench.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use isomer::agent::AgentArgs;
+use isomer::command;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[derive(Parser)]
+#[command(
+    name = "isomer",
+    version,
+    about = "The control plane for teams of AI agents."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the API. Settings come from the environment; see docs/operations/settings.md.
+    Serve,
+    // Its help is on AgentArgs.
+    Agent(AgentArgs),
+    /// Check every hash chain, and that folding the events gives the table.
+    Verify,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // The only error is that one is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("isomer: the asynchronous runtime did not start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    runtime.block_on(async {
+        match arguments.command {
+            Command::Serve => command::serve().await,
+            Command::Agent(arguments) => command::agent(arguments).await,
+            Command::Verify => command::verify().await,
+        }
+    })
+}

@@ -4,7 +4,7 @@
 
 mod read;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -120,9 +120,12 @@ pub struct TelemetryConfig {
     pub otlp_endpoint: Option<String>,
 }
 
-impl Config {
-    /// Returns whether only this machine can connect.
-    pub fn is_loopback(bind: IpAddr) -> bool {
-        bind.is_loopback()
+impl Default for TelemetryConfig {
+    fn default() -> Self {
+        Self {
+            filter: "info".to_owned(),
+            json: false,
+            otlp_endpoint: None,
+        }
     }
 }

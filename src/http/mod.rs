@@ -1,1 +1,76 @@
-//!
+//! The edge: one file per resource of the contract; gates, errors and extractors beside them.
+
+pub mod admin;
+pub mod agents;
+pub mod canvas;
+pub mod cors;
+pub mod edge;
+pub mod error;
+pub mod events;
+pub mod gates;
+pub mod health;
+pub mod home;
+pub mod json;
+pub mod metrics;
+pub mod org_tokens;
+pub mod rate_limit;
+pub mod registry;
+pub mod session;
+pub mod state;
+pub mod test_token;
+pub mod token;
+pub mod tokens;
+pub mod workspaces;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{Method, StatusCode, Uri, header};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+
+use self::state::App;
+
+/// Returns the whole edge.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .merge(admin::router())
+        .merge(agents::router())
+        .merge(canvas::router())
+        .merge(events::router())
+        .merge(health::router())
+        .merge(home::router())
+        .merge(org_tokens::router())
+        .merge(registry::router())
+        .merge(session::router())
+        .merge(test_token::router())
+        .merge(tokens::router())
+        .merge(workspaces::router())
+        .merge(crate::live::router())
+        .fallback(nowhere)
+        .method_not_allowed_fallback(nowhere)
+        .layer(from_fn_with_state(app.clone(), edge::edge))
+        .with_state(app)
+}
+
+/// Unknown routes and wrong methods are 404; a trailing slash redirects (contract 00 §1).
+async fn nowhere(request: Request) -> Response {
+    let path = request.uri().path();
+    if path.len() > 1 && path.ends_with('/') && !path.starts_with("//") {
+        return slashless(request.method(), request.uri());
+    }
+    (StatusCode::NOT_FOUND, "404 page not found").into_response()
+}
+
+fn slashless(method: &Method, uri: &Uri) -> Response {
+    let path = uri.path().trim_end_matches('/');
+    let target = match uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    let status = if method == Method::GET {
+        StatusCode::MOVED_PERMANENTLY
+    } else {
+        StatusCode::TEMPORARY_REDIRECT
+    };
+    (status, [(header::LOCATION, target)]).into_response()
+}

@@ -1,0 +1,239 @@
+//! All wiring, on one page: from a checked configuration to a server, and back down.
+
+mod secrets;
+
+use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use isomer_actors::indexes::Patience;
+use isomer_actors::ports::{LivenessMirror, Relay, Store};
+use isomer_actors::tree::{Ports, Settings, StartError, Tree};
+use prometheus::Registry;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::agent;
+use crate::clock::SystemClock;
+use crate::config::{Config, LivenessConfig, StoreConfig};
+use crate::http;
+use crate::http::health::Readiness;
+use crate::http::metrics::HttpMetrics;
+use crate::http::rate_limit::Limits;
+use crate::http::session::Sessions;
+use crate::http::state::{App, Shared};
+use crate::lifecycle::Lifecycle;
+use crate::net::serve::serve;
+use crate::redis::{LocalMirror, LocalRelay};
+use crate::store::sqlite::{OpenError, SqliteStore};
+
+/// A panic must end one actor or one request, never the process.
+const _: () = assert!(cfg!(panic = "unwind"), "supervision needs unwinding panics");
+
+/// Between two sweeps.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// How long open requests may take to finish at the end.
+const DRAIN_LIMIT: Duration = Duration::from_secs(10);
+
+/// Why the server did not start, or did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    #[error(transparent)]
+    Sqlite(#[from] OpenError),
+    #[error("the runtime did not start")]
+    Start(#[from] StartError),
+    #[error("the administrator token in {path} cannot be kept")]
+    AdminToken {
+        path: std::path::PathBuf,
+        source: std::io::Error,
+    },
+    #[error("the system gives no randomness")]
+    Randomness,
+    #[error("metrics cannot be registered")]
+    Metrics(#[from] prometheus::Error),
+    #[error("the address of the listener is unknown")]
+    Listener(#[source] std::io::Error),
+    #[error("the supervision tree gave up; the log says why")]
+    TreeFailed,
+}
+
+/// Serves until `lifecycle` asks to stop, then finishes what was begun.
+///
+/// # Errors
+/// [`AppError`].
+pub async fn run(
+    config: Config,
+    listener: TcpListener,
+    lifecycle: Lifecycle,
+) -> Result<(), AppError> {
+    let address = listener.local_addr().map_err(AppError::Listener)?;
+    let store = open_store(&config).await?;
+    let (mirror, relay) = connect_mirror(&config).await?;
+    let registry = Registry::new();
+    let ports = Ports {
+        store: Arc::clone(&store),
+        mirror,
+        relay,
+        clock: Arc::new(SystemClock),
+    };
+    let settings = Settings {
+        patience: patience(&config.liveness),
+        sweep_every: SWEEP_EVERY,
+    };
+    let empty = store.is_empty().await.map_err(StartError::Load)?;
+    let mut tree = Tree::start(ports, settings, &registry).await?;
+
+    let readiness = Readiness::default();
+    let admin_token = secrets::admin_token(&config)?;
+    let app = shared(
+        &config,
+        &tree,
+        store,
+        registry,
+        readiness.clone(),
+        admin_token.clone(),
+    )?;
+    let stopping = app.stopping.clone();
+    let link = login_link(address, app.sessions.login_code());
+    secrets::keep_link(&config, &link)?;
+
+    let dropped = CancellationToken::new();
+    let server = tokio::spawn(serve(
+        listener,
+        http::router(app.clone()),
+        config.http.max_connections,
+        lifecycle.soft.clone(),
+        dropped.clone(),
+    ));
+    let warm_up = tokio::spawn(Tree::warm_up(tree.directory()));
+    let demo = start_demo(&config, empty, address, admin_token, stopping.clone());
+    readiness.ready();
+    announce(&link);
+
+    let failed = tokio::select! {
+        () = lifecycle.soft.cancelled() => false,
+        () = tree.failed() => true,
+    };
+    readiness.draining();
+    stopping.cancel();
+    lifecycle.soft.cancel();
+    warm_up.abort();
+    if let Some(demo) = demo {
+        let _ = tokio::time::timeout(DRAIN_LIMIT, demo).await;
+    }
+    if tokio::time::timeout(DRAIN_LIMIT, server).await.is_err() {
+        warn!("some requests did not finish in time");
+        dropped.cancel();
+    }
+    if failed {
+        error!("the supervision tree gave up");
+        return Err(AppError::TreeFailed);
+    }
+    tree.stop().await;
+    info!("stopped");
+    Ok(())
+}
+
+/// Opens the store that is configured.
+///
+/// # Errors
+/// Why it cannot be opened.
+pub async fn open_store(config: &Config) -> Result<Arc<dyn Store>, AppError> {
+    match &config.store {
+        StoreConfig::Embedded => Ok(Arc::new(SqliteStore::open(&config.data_dir).await?)),
+        StoreConfig::Postgres { .. } => Ok(Arc::new(SqliteStore::open(&config.data_dir).await?)),
+    }
+}
+
+async fn connect_mirror(
+    _config: &Config,
+) -> Result<(Arc<dyn LivenessMirror>, Arc<dyn Relay>), AppError> {
+    Ok((Arc::new(LocalMirror), Arc::new(LocalRelay)))
+}
+
+fn patience(config: &LivenessConfig) -> Patience {
+    Patience {
+        ttl: config.ttl,
+        external_ttl: config.external_ttl,
+        provision: config.provision,
+        provision_hermes: config.provision_hermes,
+    }
+}
+
+fn shared(
+    config: &Config,
+    tree: &Tree,
+    store: Arc<dyn Store>,
+    registry: Registry,
+    readiness: Readiness,
+    admin_token: SecretString,
+) -> Result<App, AppError> {
+    let external = config
+        .platform
+        .external_platform_url
+        .as_deref()
+        .unwrap_or_default();
+    let secure = external.starts_with("https://");
+    let sessions = Sessions::new(&admin_token, secure).map_err(|_| AppError::Randomness)?;
+    Ok(App::new(Shared {
+        directory: tree.directory(),
+        tokens: tree.tokens(),
+        live: tree.live(),
+        store,
+        clock: Arc::new(SystemClock),
+        limits: Limits::new(config.http.rate_limit),
+        metrics: HttpMetrics::new(&registry)?,
+        config: config.clone(),
+        admin_token,
+        sessions,
+        registry,
+        readiness,
+        stopping: CancellationToken::new(),
+    }))
+}
+
+/// Two built-in agents, so that a first look finds something alive. They come back as long as
+/// their workspaces exist.
+fn start_demo(
+    config: &Config,
+    empty: bool,
+    address: SocketAddr,
+    token: SecretString,
+    stop: CancellationToken,
+) -> Option<tokio::task::JoinHandle<()>> {
+    let folder = config.data_dir.clone();
+    if !config.demo || !(empty || folder.join("agents").is_dir()) {
+        return None;
+    }
+    let platform = format!("http://{}", reachable(address));
+    Some(tokio::spawn(async move {
+        agent::demo_agents(platform, token, &folder, stop).await;
+    }))
+}
+
+fn login_link(address: SocketAddr, code: &SecretString) -> String {
+    format!(
+        "http://{}/login?token={}",
+        reachable(address),
+        code.expose_secret()
+    )
+}
+
+/// An address that listens everywhere is reached here.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        ip if ip.is_unspecified() => {
+            SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), address.port())
+        }
+        _ => address,
+    }
+}
+
+/// The link is the only thing that goes to stdout: it is for a person, not for a log.
+fn announce(link: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{link}").and_then(|()| out.flush());
+}

@@ -1,0 +1,158 @@
+//! `/events` (contract 03 §3, with paging), and the organisation as it stood at a time.
+
+use axum::Router;
+use axum::extract::{Path, Query, State};
+use axum::routing::get;
+use chrono::{DateTime, Utc};
+use isomer_actors::domain::event::Recorded;
+use isomer_actors::domain::status::Status;
+use isomer_actors::ports::EventQuery;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::error::{Answer, ApiError, ok};
+use super::gates::{Caller, workspace_id};
+use super::state::App;
+use super::workspaces::folded_view;
+use crate::history;
+
+const DEFAULT_LIMIT: usize = 100;
+const MAX_LIMIT: usize = 1_000;
+/// Types in one question.
+const MAX_TYPES: usize = 32;
+
+/// The routes of this file.
+pub fn router() -> Router<App> {
+    Router::new()
+        .route("/events", get(all))
+        .route("/events/{workspace_id}", get(of_one))
+}
+
+#[derive(Deserialize)]
+struct Filter {
+    /// A sequence: only later events; or a time.
+    #[serde(default)]
+    since: Option<String>,
+    /// A time.
+    #[serde(default)]
+    until: Option<String>,
+    #[serde(default)]
+    limit: Option<String>,
+    /// Types, separated by commas.
+    #[serde(default, rename = "type")]
+    kinds: Option<String>,
+}
+
+async fn all(State(app): State<App>, caller: Caller, Query(filter): Query<Filter>) -> Answer {
+    caller.admin(&app).await?;
+    answer(&app, query(filter)?).await
+}
+
+async fn of_one(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(filter): Query<Filter>,
+) -> Answer {
+    caller.admin(&app).await?;
+    let workspace = Some(workspace_id(&id)?);
+    answer(
+        &app,
+        EventQuery {
+            workspace,
+            ..query(filter)?
+        },
+    )
+    .await
+}
+
+async fn answer(app: &App, query: EventQuery) -> Answer {
+    let items: Vec<_> = app.store.events(&query).await?.iter().map(item).collect();
+    Ok(ok(&items))
+}
+
+fn query(filter: Filter) -> Result<EventQuery, ApiError> {
+    let mut query = EventQuery {
+        limit: DEFAULT_LIMIT,
+        ..EventQuery::default()
+    };
+    if let Some(text) = filter.since {
+        match text.parse::<i64>() {
+            Ok(seq) if seq >= 0 => query.after_seq = Some(seq),
+            _ => query.since = Some(time("since", &text)?),
+        }
+    }
+    query.until = filter.until.map(|text| time("until", &text)).transpose()?;
+    if let Some(text) = filter.limit {
+        let limit = text.parse().ok().filter(|n| (1..=MAX_LIMIT).contains(n));
+        query.limit = limit.ok_or_else(|| {
+            bad(
+                "limit",
+                format!("a whole number from 1 to {MAX_LIMIT} is accepted"),
+            )
+        })?;
+    }
+    if let Some(text) = filter.kinds {
+        let kinds = text
+            .split(',')
+            .map(str::trim)
+            .filter(|kind| !kind.is_empty());
+        query.kinds = kinds.map(str::to_owned).collect();
+        if query.kinds.len() > MAX_TYPES {
+            return Err(bad(
+                "type",
+                format!("at most {MAX_TYPES} types are accepted"),
+            ));
+        }
+    }
+    Ok(query)
+}
+
+fn time(parameter: &str, text: &str) -> Result<DateTime<Utc>, ApiError> {
+    // A plus in a query arrives as a space.
+    DateTime::parse_from_rfc3339(&text.replace(' ', "+"))
+        .map(|at| at.with_timezone(&Utc))
+        .map_err(|_| {
+            bad(
+                parameter,
+                "an RFC 3339 time is accepted, such as 2026-04-17T00:00:00Z",
+            )
+        })
+}
+
+fn bad(parameter: &str, reason: impl Into<String>) -> ApiError {
+    ApiError::bad_request("invalid query parameter").field(parameter, reason)
+}
+
+/// Returns an event as clients read it.
+pub fn item(recorded: &Recorded) -> Value {
+    let event = &recorded.event;
+    let mut item = json!({
+        "id": event.id,
+        "event_type": event.kind,
+        "workspace_id": event.workspace,
+        "payload": event.payload,
+        "created_at": event.at,
+        "seq": recorded.seq,
+    });
+    if let Some(agent) = event.agent_id {
+        item["agent_id"] = json!(agent);
+    }
+    if let Some(target) = event.target_id {
+        item["target_id"] = json!(target);
+    }
+    item
+}
+
+/// Answers `GET /workspaces?at=<time>` from the events alone.
+///
+/// # Errors
+/// 400 naming `at`, or the store's.
+pub async fn organisation_at(app: &App, at: &str) -> Answer {
+    let at = time("at", at)?;
+    let mut folded = history::organisation_at(app.store.as_ref(), at).await?;
+    folded.retain(|one| one.record.status != Status::Removed);
+    folded.sort_by_key(|one| (one.record.created_at, one.record.id));
+    let items: Vec<_> = folded.iter().map(folded_view).collect();
+    Ok(ok(&items))
+}

@@ -1,0 +1,106 @@
+//! `POST /registry/register` (contract 02 §1).
+
+use axum::extract::State;
+use isomer_actors::api::Registration;
+use isomer_actors::domain::status::Status;
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{BAD_BODY, required, required_card, required_id};
+use crate::http::error::{Answer, ApiError, ok, removed};
+use crate::http::gates::{Caller, Registrar};
+use crate::http::json::{BadInput, Input, present};
+use crate::http::state::App;
+use crate::http::token;
+use crate::net::guard::{self, Rule};
+
+#[derive(Deserialize)]
+struct Body {
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default)]
+    url: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    agent_card: Option<Option<Value>>,
+}
+
+/// What a registrar may do to this workspace.
+struct Power {
+    may_create: bool,
+    may_reclaim: bool,
+}
+
+/// Registers an agent: its workspace becomes online, and gets a token if it has none.
+pub async fn register(State(app): State<App>, caller: Caller, input: Input) -> Answer {
+    let body: Body = input.parse_or(BAD_BODY)?;
+    let id = required_id("id", body.id.as_deref())?;
+    let url = required("url", body.url.as_deref())?;
+    let agent_card = required_card(body.agent_card)?;
+    let power = authorise(&app, &caller, id).await?;
+    guard::check(url, Rule::Registration, app.address_mode())
+        .await
+        .map_err(|refused| BadInput::new("url", refused.to_string()).with_text(BAD_BODY))?;
+    let minted = token::mint()?;
+    let registered = app
+        .directory
+        .register(Registration {
+            id,
+            url: url.to_owned(),
+            agent_card,
+            token: minted.stored,
+            may_create: power.may_create,
+            may_reclaim: power.may_reclaim,
+        })
+        .await?;
+    Ok(if registered.token_issued {
+        ok(&json!({"auth_token": minted.text.expose_secret(), "status": "registered"}))
+    } else {
+        ok(&json!({"status": "registered"}))
+    })
+}
+
+/// Own token once there is one; unknown ids only for those who may add workspaces (design §7).
+async fn authorise(
+    app: &App,
+    caller: &Caller,
+    id: isomer_actors::domain::ids::WorkspaceId,
+) -> Result<Power, ApiError> {
+    let missing = || ApiError::unauthorized("missing workspace auth token");
+    let invalid = || ApiError::unauthorized("invalid workspace auth token");
+    let known = app.directory.glimpse(id);
+    if known.is_some_and(|glimpse| glimpse.status == Status::Removed) {
+        return Err(removed());
+    }
+    let registrar = caller.registrar(app).await?;
+    let power = match registrar {
+        Registrar::Admin => Power {
+            may_create: true,
+            may_reclaim: true,
+        },
+        Registrar::Join => Power {
+            may_create: true,
+            may_reclaim: true,
+        },
+        _ => Power {
+            may_create: false,
+            may_reclaim: false,
+        },
+    };
+    match (known, registrar) {
+        (_, Registrar::Admin) => Ok(power),
+        (Some(_), Registrar::Workspace(own)) if own == id => Ok(power),
+        (Some(glimpse), _) if glimpse.live_tokens > 0 => match registrar {
+            Registrar::Nobody | Registrar::Join => Err(missing()),
+            _ => Err(invalid()),
+        },
+        (_, Registrar::Join) => Ok(power),
+        // The first registration of a workspace that somebody created.
+        (Some(glimpse), _) if !glimpse.had_tokens => Ok(power),
+        (_, Registrar::Nobody) => Err(missing().with(
+            "reason",
+            "registering this id needs an admin, organisation or join token",
+        )),
+        _ => Err(invalid()),
+    }
+}

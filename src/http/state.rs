@@ -1,0 +1,73 @@
+//! What handlers share.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use isomer_actors::directory::Directory;
+use isomer_actors::live::Live;
+use isomer_actors::ports::{Clock, Store};
+use isomer_actors::tokens::Tokens;
+use prometheus::Registry;
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+
+use super::health::Readiness;
+use super::metrics::HttpMetrics;
+use super::rate_limit::Limits;
+use super::session::Sessions;
+use crate::config::Config;
+use crate::net::guard::Mode;
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Shared>);
+
+/// One per server.
+#[expect(missing_debug_implementations, reason = "holds ports, which have none")]
+pub struct Shared {
+    pub directory: Directory,
+    pub tokens: Tokens,
+    pub live: Live,
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    pub config: Config,
+    /// The given one or the generated one: there always is one.
+    pub admin_token: SecretString,
+    pub sessions: Sessions,
+    pub limits: Limits,
+    pub metrics: HttpMetrics,
+    pub registry: Registry,
+    pub readiness: Readiness,
+    /// Cancelled when the server stops: long connections end.
+    pub stopping: CancellationToken,
+}
+
+impl App {
+    /// Wraps what handlers share.
+    pub fn new(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+
+    /// Returns which agent addresses this deployment allows.
+    pub fn address_mode(&self) -> Mode {
+        let dev = self.config.auth.environment == crate::config::Environment::Development;
+        Mode {
+            saas: self.config.platform.saas,
+            dev,
+        }
+    }
+}
+
+impl Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("App")
+    }
+}

@@ -1,0 +1,110 @@
+//! What an external agent needs to connect (contract 01 §2.2). The canvas looks for the token's
+//! place in both snippets by exact text.
+
+use axum::http::{HeaderMap, header};
+use isomer_actors::domain::ids::WorkspaceId;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use crate::http::state::App;
+
+/// Returns the `connection` block.
+pub fn details(app: &App, id: WorkspaceId, token: &SecretString, headers: &HeaderMap) -> Value {
+    let platform = platform_url(app, headers);
+    json!({
+        "workspace_id": id,
+        "platform_url": platform,
+        "auth_token": token.expose_secret(),
+        "registry_endpoint": format!("{platform}/registry/register"),
+        "heartbeat_endpoint": format!("{platform}/registry/heartbeat"),
+        "curl_register_template": curl(&platform, id),
+        "python_snippet": python(&platform, id),
+    })
+}
+
+/// The address by which the caller reached this server, unless it is configured.
+fn platform_url(app: &App, headers: &HeaderMap) -> String {
+    if let Some(url) = &app.config.platform.external_platform_url {
+        return url.clone();
+    }
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let scheme = text("x-forwarded-proto")
+        .filter(|s| *s == "https")
+        .unwrap_or("http");
+    let plausible = |host: &&str| {
+        !host.is_empty()
+            && host
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b".-:[]".contains(&b))
+    };
+    let host = text("x-forwarded-host")
+        .filter(plausible)
+        .or_else(|| text(header::HOST.as_str()).filter(plausible));
+    match host {
+        Some(host) => format!("{scheme}://{host}"),
+        None => format!("http://{}", app.config.http.listen),
+    }
+}
+
+fn curl(platform: &str, id: WorkspaceId) -> String {
+    format!(
+        r#"WORKSPACE_AUTH_TOKEN="<paste from create response>"
+
+curl -X POST {platform}/registry/register \
+  -H "Authorization: Bearer $WORKSPACE_AUTH_TOKEN" \
+  -H "Content-Type: application/json" \
+  -d '{{"id":"{id}","url":"https://YOUR-AGENT","agent_card":{{"name":"my agent"}}}}'
+
+# Then every 30 seconds:
+curl -X POST {platform}/registry/heartbeat \
+  -H "Authorization: Bearer $WORKSPACE_AUTH_TOKEN" \
+  -H "Content-Type: application/json" \
+  -d '{{"workspace_id":"{id}","error_rate":0,"active_tasks":0}}'
+"#
+    )
+}
+
+fn python(platform: &str, id: WorkspaceId) -> String {
+    format!(
+        r#"import json, time, urllib.request
+
+PLATFORM_URL  = "{platform}"
+WORKSPACE_ID  = "{id}"
+AUTH_TOKEN    = "<paste from create response>"
+AGENT_URL     = "https://YOUR-AGENT"
+
+def post(path, body):
+    request = urllib.request.Request(
+        PLATFORM_URL + path,
+        data=json.dumps(body).encode(),
+        headers={{"Authorization": "Bearer " + AUTH_TOKEN, "Content-Type": "application/json"}},
+    )
+    with urllib.request.urlopen(request, timeout=10) as reply:
+        return json.load(reply)
+
+post("/registry/register",
+     {{"id": WORKSPACE_ID, "url": AGENT_URL, "agent_card": {{"name": "my agent"}}}})
+started = time.time()
+while True:
+    post("/registry/heartbeat",
+         {{"workspace_id": WORKSPACE_ID, "error_rate": 0, "active_tasks": 0,
+          "uptime_seconds": int(time.time() - started)}})
+    time.sleep(30)
+"#
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_canvas_finds_where_the_token_goes() {
+        let id = WorkspaceId::random();
+        let curl = curl("http://x", id);
+        assert!(curl.contains(r#"WORKSPACE_AUTH_TOKEN="<paste from create response>""#));
+        let python = python("http://x", id);
+        assert!(python.contains(r#"AUTH_TOKEN    = "<paste from create response>""#));
+        assert!(python.contains(&id.to_string()) && curl.contains(&id.to_string()));
+    }
+}

@@ -1,0 +1,262 @@
+//! `POST /workspaces` (contract 01 §2).
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use isomer_actors::api::{NewWorkspace, Start};
+use isomer_actors::domain::ids::WorkspaceId;
+use isomer_actors::domain::record::Access;
+use isomer_actors::indexes::EXTERNAL;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{connection, validate};
+use crate::http::error::{Answer, ApiError, json_response};
+use crate::http::gates::Caller;
+use crate::http::json::{BadInput, Input};
+use crate::http::state::App;
+use crate::http::token;
+use crate::net::guard::{self, Rule};
+
+const BAD_PAYLOAD: &str = "invalid workspace payload";
+const BAD_FIELDS: &str = "invalid workspace fields";
+const DEFAULT_TIER: i32 = 3;
+const DEFAULT_RUNTIME: &str = "langgraph";
+/// Largest template configuration that is read, in bytes.
+const MAX_CONFIG_BYTES: u64 = 1 << 20;
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Body {
+    name: Option<String>,
+    role: Option<String>,
+    template: Option<String>,
+    tier: Option<i32>,
+    model: Option<String>,
+    runtime: Option<String>,
+    external: Option<bool>,
+    url: Option<String>,
+    workspace_dir: Option<String>,
+    workspace_access: Option<String>,
+    parent_id: Option<String>,
+    budget_limit: Option<i64>,
+    secrets: Option<Map<String, Value>>,
+    max_concurrent_tasks: Option<i32>,
+    canvas: Option<Point>,
+    initial_memories: Option<Vec<Value>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Point {
+    x: f64,
+    y: f64,
+}
+
+/// Creates a workspace; an external one gets what its agent needs to connect.
+pub async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    input: Input,
+) -> Answer {
+    caller.admin(&app).await?;
+    let mut body: Body = input.parse_or(BAD_PAYLOAD)?;
+    if body.name.as_deref().unwrap_or_default().is_empty() {
+        return Err(BadInput::new("name", "it is required").with_text(BAD_PAYLOAD));
+    }
+    fill_from_template(&app, &mut body).await?;
+    let access = validate_fields(&body)?;
+    let external = body.external.unwrap_or(false) || body.runtime.as_deref() == Some(EXTERNAL);
+    if external {
+        create_external(&app, body, access, &headers).await
+    } else {
+        create_provisioned(&app, body, access).await
+    }
+}
+
+async fn create_provisioned(app: &App, body: Body, access: Access) -> Answer {
+    let new = new_workspace(body, access, Start::Provision)?;
+    let id = new.id;
+    app.directory.create(new).await?;
+    let reply = json!({
+        "id": id,
+        "status": "provisioning",
+        "awareness_namespace": format!("workspace:{id}"),
+        "workspace_access": access.as_str(),
+    });
+    Ok(json_response(StatusCode::CREATED, &reply))
+}
+
+async fn create_external(app: &App, body: Body, access: Access, headers: &HeaderMap) -> Answer {
+    let url = body.url.clone().filter(|url| !url.is_empty());
+    let minted = token::mint()?;
+    let (start, status) = match url {
+        Some(url) => {
+            guard::check(&url, Rule::Registration, app.address_mode())
+                .await
+                .map_err(|refused| {
+                    BadInput::new("url", refused.to_string()).with_text(BAD_FIELDS)
+                })?;
+            (Start::External { url }, "online")
+        }
+        None => (
+            Start::Awaited {
+                token: minted.stored,
+            },
+            "awaiting_agent",
+        ),
+    };
+    let awaited = matches!(start, Start::Awaited { .. });
+    let mut new = new_workspace(body, access, start)?;
+    EXTERNAL.clone_into(&mut new.runtime);
+    let id = new.id;
+    app.directory.create(new).await?;
+    let mut reply = json!({"id": id, "external": true, "status": status});
+    if awaited {
+        reply["connection"] = connection::details(app, id, &minted.text, headers);
+    }
+    Ok(json_response(StatusCode::CREATED, &reply))
+}
+
+fn new_workspace(body: Body, access: Access, start: Start) -> Result<NewWorkspace, ApiError> {
+    let point = body.canvas.unwrap_or_default();
+    Ok(NewWorkspace {
+        id: WorkspaceId::random(),
+        name: body.name.unwrap_or_default(),
+        role: body.role,
+        tier: body.tier.filter(|tier| *tier != 0).unwrap_or(DEFAULT_TIER),
+        runtime: given(body.runtime).unwrap_or_else(|| DEFAULT_RUNTIME.to_owned()),
+        parent_id: body.parent_id.as_deref().map(parent).transpose()?,
+        workspace_dir: given(body.workspace_dir),
+        workspace_access: access,
+        budget_limit: body.budget_limit,
+        max_concurrent_tasks: body.max_concurrent_tasks.filter(|n| *n > 0).unwrap_or(1),
+        position: (point.x, point.y),
+        start,
+    })
+}
+
+/// Parses a parent. The contract answers 500 to a bad one, which names nothing.
+pub fn parent(text: &str) -> Result<WorkspaceId, ApiError> {
+    WorkspaceId::parse_loose(text)
+        .ok_or_else(|| BadInput::new("parent_id", "it is not a UUID").with_text(BAD_FIELDS))
+}
+
+fn given(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
+fn validate_fields(body: &Body) -> Result<Access, ApiError> {
+    let text = |value: &'_ Option<String>| value.clone().unwrap_or_default();
+    let (name, role) = (text(&body.name), text(&body.role));
+    let (model, runtime) = (text(&body.model), text(&body.runtime));
+    let texts = validate::Texts {
+        name: &name,
+        role: &role,
+        model: &model,
+        runtime: &runtime,
+    };
+    validate::texts(texts).map_err(|bad| bad.with_text(BAD_FIELDS))?;
+    refuse_unkept(body)?;
+    let directory = body
+        .workspace_dir
+        .as_deref()
+        .filter(|text| !text.is_empty());
+    if let Some(directory) = directory {
+        validate::directory(directory)
+            .map_err(|bad| bad.with_text("invalid workspace directory"))?;
+    }
+    validate::access(body.workspace_access.as_deref(), directory)
+        .map_err(|bad| bad.with_text("invalid workspace access"))
+}
+
+/// What could not be kept is refused rather than forgotten.
+fn refuse_unkept(body: &Body) -> Result<(), ApiError> {
+    let refuse = |field: &str, reason: &str| BadInput::new(field, reason).with_text(BAD_FIELDS);
+    if body
+        .secrets
+        .as_ref()
+        .is_some_and(|secrets| !secrets.is_empty())
+    {
+        return Err(refuse(
+            "secrets",
+            "this server holds no keys yet: it does not accept secrets",
+        ));
+    }
+    if body
+        .initial_memories
+        .as_ref()
+        .is_some_and(|memories| !memories.is_empty())
+    {
+        return Err(refuse(
+            "initial_memories",
+            "this server does not keep memories yet",
+        ));
+    }
+    if body
+        .canvas
+        .as_ref()
+        .is_some_and(|p| !p.x.is_finite() || !p.y.is_finite())
+    {
+        return Err(refuse("canvas", "x and y must be finite numbers"));
+    }
+    Ok(())
+}
+
+/// Takes runtime and model from the template where the request gives none.
+async fn fill_from_template(app: &App, body: &mut Body) -> Result<(), ApiError> {
+    let Some(template) = given(body.template.clone()) else {
+        return Ok(());
+    };
+    validate::template(&template).map_err(|bad| bad.with_text("invalid template"))?;
+    let Some(root) = &app.config.platform.configs_dir else {
+        return Ok(());
+    };
+    let path = root.join(&template).join("config.yaml");
+    match tokio::fs::metadata(&path).await {
+        Ok(meta) if meta.is_file() && meta.len() <= MAX_CONFIG_BYTES => {}
+        _ => return Ok(()),
+    }
+    let text = tokio::fs::read_to_string(&path).await.unwrap_or_default();
+    let (runtime, model) = scan(&text);
+    body.runtime = given(body.runtime.take()).or(runtime);
+    body.model = given(body.model.take()).or(model);
+    Ok(())
+}
+
+/// Scans line by line, as the contract does: an unindented `runtime:`, and `model:` either
+/// unindented or under `runtime_config:`.
+fn scan(text: &str) -> (Option<String>, Option<String>) {
+    let (mut runtime, mut model, mut in_config) = (None, None, false);
+    for line in text.lines() {
+        let indented = line.starts_with([' ', '\t']);
+        let Some((key, value)) = line.trim().split_once(':') else {
+            continue;
+        };
+        let value = value.trim().trim_matches(['"', '\'']).to_owned();
+        if !indented {
+            in_config = key == "runtime_config";
+        }
+        match key {
+            "runtime" if !indented => runtime = given(Some(value)),
+            "model" if !indented || in_config => model = given(Some(value)),
+            _ => {}
+        }
+    }
+    (runtime, model)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_are_scanned_line_by_line() {
+        let text = "name: x\nruntime: \"claude-code\"\nother:\n  model: no\nruntime_config:\n  model: 'sonnet'\n";
+        assert_eq!(
+            scan(text),
+            (Some("claude-code".into()), Some("sonnet".into()))
+        );
+        assert_eq!(scan("  runtime: nested\n"), (None, None));
+    }
+}

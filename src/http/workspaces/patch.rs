@@ -1,0 +1,108 @@
+//! `PATCH /workspaces/:id` (contract 01 §4): all of it or none.
+
+use axum::extract::{Path, State};
+use isomer_actors::api::Patch;
+use isomer_actors::domain::change::LayoutPatch;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{create, validate};
+use crate::http::error::{Answer, ApiError, ok};
+use crate::http::gates::{Caller, workspace_id};
+use crate::http::json::{BadInput, Input, present};
+use crate::http::state::App;
+
+const BAD_BODY: &str = "invalid request body";
+
+#[derive(Deserialize)]
+struct Body {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    role: Option<Option<String>>,
+    #[serde(default)]
+    tier: Option<i32>,
+    #[serde(default, deserialize_with = "present")]
+    parent_id: Option<Option<String>>,
+    #[serde(default)]
+    collapsed: Option<bool>,
+    #[serde(default)]
+    runtime: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    workspace_dir: Option<Option<String>>,
+    #[serde(default)]
+    x: Option<f64>,
+    #[serde(default)]
+    y: Option<f64>,
+}
+
+/// Changes fields of a workspace.
+pub async fn patch(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    input: Input,
+) -> Answer {
+    let parsed = workspace_id(&id)?;
+    caller.workspace(&app, &id).await?;
+    let body: Body = input.parse_or(BAD_BODY)?;
+    let needs_restart = body.workspace_dir.is_some();
+    app.directory.patch(parsed, changes(body)?).await?;
+    Ok(if needs_restart {
+        ok(&json!({"needs_restart": true, "status": "updated"}))
+    } else {
+        ok(&json!({"status": "updated"}))
+    })
+}
+
+fn changes(body: Body) -> Result<Patch, ApiError> {
+    check(&body)?;
+    let parent_id = match &body.parent_id {
+        None => None,
+        Some(None) => Some(None),
+        Some(Some(text)) => Some(Some(create::parent(text)?)),
+    };
+    Ok(Patch {
+        name: body.name,
+        role: body.role,
+        tier: body.tier,
+        parent_id,
+        runtime: body.runtime,
+        workspace_dir: body
+            .workspace_dir
+            .map(|dir| dir.filter(|text| !text.is_empty())),
+        layout: LayoutPatch {
+            position: body.x.zip(body.y),
+            collapsed: body.collapsed,
+        },
+    })
+}
+
+fn check(body: &Body) -> Result<(), ApiError> {
+    if body.name.as_deref() == Some("") {
+        return Err(BadInput::new("name", "it must not be empty").with_text(BAD_BODY));
+    }
+    let role = body.role.clone().flatten().unwrap_or_default();
+    let texts = validate::Texts {
+        name: body.name.as_deref().unwrap_or_default(),
+        role: &role,
+        model: "",
+        runtime: body.runtime.as_deref().unwrap_or_default(),
+    };
+    // Patch answers in the rule's own words, create hides them (contract 01 §1).
+    validate::texts(texts).map_err(|bad| {
+        let text = bad.reason.clone();
+        bad.with_text(&text)
+    })?;
+    let directory = body.workspace_dir.as_ref().and_then(|dir| dir.as_deref());
+    if let Some(directory) = directory.filter(|text| !text.is_empty()) {
+        validate::directory(directory)
+            .map_err(|bad| bad.with_text("invalid workspace directory"))?;
+    }
+    for (field, value) in [("x", body.x), ("y", body.y)] {
+        if value.is_some_and(|value| !value.is_finite()) {
+            return Err(BadInput::new(field, "it must be a finite number").with_text(BAD_BODY));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! `GET /workspaces/:id/events/stream`: one workspace's events as server-sent events.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
+use bytes::{Bytes, BytesMut};
+use futures_util::stream;
+use isomer_actors::domain::token::TokenHash;
+use isomer_actors::live::{Audience, Next, Subscription};
+use serde::Deserialize;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use super::sequence;
+use crate::http::error::ApiError;
+use crate::http::gates::{Actor, Caller};
+use crate::http::state::App;
+use crate::http::token;
+
+/// How often it is checked that the token still lives.
+const CHECK_EVERY: Duration = Duration::from_secs(4);
+/// Every so many checks a comment keeps proxies from closing the stream.
+const PING_CHECKS: u32 = 5;
+const PING: Bytes = Bytes::from_static(b": ping\n\n");
+
+#[derive(Deserialize)]
+pub struct Options {
+    #[serde(default)]
+    since: Option<String>,
+}
+
+/// Streams events until the client leaves, its token is revoked, or the server stops.
+pub async fn stream(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(options): Query<Options>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let actor = caller.workspace(&app, &id).await?;
+    let known = isomer_actors::domain::ids::WorkspaceId::parse_loose(&id)
+        .filter(|id| app.directory.glimpse(*id).is_some())
+        .ok_or_else(|| ApiError::not_found("workspace not found"))?;
+    let last_id = headers
+        .get("last-event-id")
+        .and_then(|value| value.to_str().ok());
+    let since = sequence("since", options.since.as_deref().or(last_id))?;
+    let watched = match actor {
+        Actor::Own(_) => headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
+            .map(|text| token::hash(text.trim())),
+        Actor::Admin(_) => None,
+    };
+    let subscription = app.live.subscribe(Audience::Only(known), since).await?;
+    let mut checks = interval(CHECK_EVERY);
+    checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let feed = Feed {
+        app,
+        subscription,
+        watched,
+        checks,
+        rounds: 0,
+        sequenced: since.is_some(),
+    };
+    Ok(response(Body::from_stream(stream::unfold(
+        feed,
+        Feed::next,
+    ))))
+}
+
+fn response(body: Body) -> Response {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::CONNECTION, "keep-alive"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+struct Feed {
+    app: App,
+    subscription: Subscription,
+    watched: Option<TokenHash>,
+    checks: Interval,
+    rounds: u32,
+    sequenced: bool,
+}
+
+impl Feed {
+    /// Returns the next bytes; `None` ends the stream. The first tick is at once: a first ping.
+    async fn next(mut self) -> Option<(Result<Bytes, Infallible>, Self)> {
+        let stopping = self.app.stopping.clone();
+        loop {
+            tokio::select! {
+                () = stopping.cancelled() => return None,
+                _ = self.checks.tick() => {
+                    if self.watched.is_some_and(|hash| self.app.tokens.find(&hash).is_none()) {
+                        return None;
+                    }
+                    let due = self.rounds.is_multiple_of(PING_CHECKS);
+                    self.rounds += 1;
+                    if due {
+                        return Some((Ok(PING), self));
+                    }
+                }
+                next = self.subscription.next() => match next {
+                    Next::Frames(frames) => {
+                        let mut bytes = BytesMut::new();
+                        for frame in frames {
+                            let text =
+                                if self.sequenced { frame.sse_sequenced() } else { frame.sse() };
+                            bytes.extend_from_slice(&text);
+                        }
+                        return Some((Ok(bytes.freeze()), self));
+                    }
+                    Next::Slow | Next::Interrupted => return None,
+                },
+            }
+        }
+    }
+}
