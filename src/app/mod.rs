@@ -15,6 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
+use uuid::Uuid;
 
 use crate::agent;
 use crate::clock::SystemClock;
@@ -27,7 +28,8 @@ use crate::http::session::Sessions;
 use crate::http::state::{App, Shared};
 use crate::lifecycle::Lifecycle;
 use crate::net::serve::serve;
-use crate::redis::{LocalMirror, LocalRelay};
+use crate::redis::{LocalMirror, LocalRelay, RedisError, RedisMirror, RedisRelay};
+use crate::store::postgres::{ConnectError, PgStore};
 use crate::store::sqlite::{OpenError, SqliteStore};
 
 /// A panic must end one actor or one request, never the process.
@@ -43,6 +45,10 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 pub enum AppError {
     #[error(transparent)]
     Sqlite(#[from] OpenError),
+    #[error(transparent)]
+    Postgres(#[from] ConnectError),
+    #[error(transparent)]
+    Redis(#[from] RedisError),
     #[error("the runtime did not start")]
     Start(#[from] StartError),
     #[error("the administrator token in {path} cannot be kept")]
@@ -71,7 +77,7 @@ pub async fn run(
 ) -> Result<(), AppError> {
     let address = listener.local_addr().map_err(AppError::Listener)?;
     let store = open_store(&config).await?;
-    let (mirror, relay) = connect_mirror(&config).await?;
+    let (mirror, relay) = connect_mirror(&config)?;
     let registry = Registry::new();
     let ports = Ports {
         store: Arc::clone(&store),
@@ -144,14 +150,28 @@ pub async fn run(
 pub async fn open_store(config: &Config) -> Result<Arc<dyn Store>, AppError> {
     match &config.store {
         StoreConfig::Embedded => Ok(Arc::new(SqliteStore::open(&config.data_dir).await?)),
-        StoreConfig::Postgres { .. } => Ok(Arc::new(SqliteStore::open(&config.data_dir).await?)),
+        StoreConfig::Postgres {
+            url,
+            max_connections,
+        } => Ok(Arc::new(
+            PgStore::connect(url.expose_secret(), *max_connections).await?,
+        )),
     }
 }
 
-async fn connect_mirror(
-    _config: &Config,
-) -> Result<(Arc<dyn LivenessMirror>, Arc<dyn Relay>), AppError> {
-    Ok((Arc::new(LocalMirror), Arc::new(LocalRelay)))
+/// Redis where there is one; else the process itself.
+fn connect_mirror(config: &Config) -> Result<(Arc<dyn LivenessMirror>, Arc<dyn Relay>), AppError> {
+    let Some(redis) = &config.redis else {
+        if matches!(config.store, StoreConfig::Postgres { .. }) {
+            warn!(
+                "REDIS_URL is not set: other readers see no liveness keys, other nodes no events"
+            );
+        }
+        return Ok((Arc::new(LocalMirror), Arc::new(LocalRelay)));
+    };
+    let mirror = RedisMirror::connect(&redis.url)?;
+    let relay = RedisRelay::connect(&redis.url, Uuid::new_v4())?;
+    Ok((Arc::new(mirror), Arc::new(relay)))
 }
 
 fn patience(config: &LivenessConfig) -> Patience {
