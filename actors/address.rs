@@ -33,29 +33,20 @@ pub enum CallError {
 
 impl<M> Clone for Address<M> {
     fn clone(&self) -> Self {
-        Self {
-            inner: Arc::clone(&self.inner),
-        }
+        Self { inner: Arc::clone(&self.inner) }
     }
 }
 
 impl<M> Default for Address<M> {
     fn default() -> Self {
-        let inner = Inner {
-            actor: RwLock::new(None),
-            waiting: AtomicU64::new(0),
-        };
-        Self {
-            inner: Arc::new(inner),
-        }
+        let inner = Inner { actor: RwLock::new(None), waiting: AtomicU64::new(0) };
+        Self { inner: Arc::new(inner) }
     }
 }
 
 impl<M> std::fmt::Debug for Address<M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Address")
-            .field("waiting", &self.waiting())
-            .finish_non_exhaustive()
+        f.debug_struct("Address").field("waiting", &self.waiting()).finish_non_exhaustive()
     }
 }
 

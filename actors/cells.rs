@@ -91,8 +91,7 @@ impl Cell {
     }
 
     pub(crate) fn set_slot(&self, slot: Option<Slot>) {
-        self.slot
-            .store(slot.unwrap_or(Slots::NONE), Ordering::Release);
+        self.slot.store(slot.unwrap_or(Slots::NONE), Ordering::Release);
     }
 }
 
@@ -109,18 +108,12 @@ pub struct Marked {
 impl Marked {
     /// Marks for the snapshot batcher.
     pub fn snapshots() -> Self {
-        Self {
-            bit: 1,
-            cells: Mutex::new(Vec::new()),
-        }
+        Self { bit: 1, cells: Mutex::new(Vec::new()) }
     }
 
     /// Marks for the liveness mirror.
     pub fn mirror() -> Self {
-        Self {
-            bit: 2,
-            cells: Mutex::new(Vec::new()),
-        }
+        Self { bit: 2, cells: Mutex::new(Vec::new()) }
     }
 
     /// Marks `cell`; costs one atomic when it is marked already.

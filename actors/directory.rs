@@ -59,9 +59,7 @@ pub struct Directory {
 
 impl std::fmt::Debug for Directory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Directory")
-            .field("in_flight", &self.in_flight)
-            .finish_non_exhaustive()
+        f.debug_struct("Directory").field("in_flight", &self.in_flight).finish_non_exhaustive()
     }
 }
 
@@ -109,12 +107,7 @@ impl Directory {
     /// # Errors
     /// `Parent` with the reason.
     pub fn check_parent(&self, id: WorkspaceId, parent: WorkspaceId) -> Result<(), RuntimeError> {
-        Ok(self
-            .context
-            .indexes
-            .hierarchy
-            .read()
-            .check_parent(id, parent)?)
+        Ok(self.context.indexes.hierarchy.read().check_parent(id, parent)?)
     }
 
     /// Follows forwards from `id`, at most five hops.
@@ -150,8 +143,7 @@ impl Directory {
         if cell.status() == Status::Removed {
             return Err(RuntimeError::Removed);
         }
-        self.ask(&cell, |reply| WorkspaceMsg::Beat(Box::new(beat), reply))
-            .await
+        self.ask(&cell, |reply| WorkspaceMsg::Beat(Box::new(beat), reply)).await
     }
 
     /// Registers an agent, creating the workspace if the caller may.
@@ -175,8 +167,7 @@ impl Directory {
     /// See [`RuntimeError`].
     pub async fn update_card(&self, id: WorkspaceId, card: Value) -> Result<(), RuntimeError> {
         let cell = self.cell(id)?;
-        self.ask(&cell, |reply| WorkspaceMsg::Card(Box::new(card), reply))
-            .await
+        self.ask(&cell, |reply| WorkspaceMsg::Card(Box::new(card), reply)).await
     }
 
     /// Changes fields, all or none.
@@ -186,15 +177,11 @@ impl Directory {
     pub async fn patch(&self, id: WorkspaceId, patch: Patch) -> Result<(), RuntimeError> {
         let cell = self.cell(id)?;
         let layout = patch.layout;
-        let structure = Patch {
-            layout: Default::default(),
-            ..patch.clone()
-        };
+        let structure = Patch { layout: Default::default(), ..patch.clone() };
         if structure == Patch::default() {
             return self.save_layout(&cell, layout).await;
         }
-        self.ask(&cell, |reply| WorkspaceMsg::Patch(Box::new(patch), reply))
-            .await
+        self.ask(&cell, |reply| WorkspaceMsg::Patch(Box::new(patch), reply)).await
     }
 
     /// Assigns, replaces or removes the agent.
@@ -207,8 +194,7 @@ impl Directory {
         command: AgentCommand,
     ) -> Result<AgentChanged, RuntimeError> {
         let cell = self.cell(id)?;
-        self.ask(&cell, |reply| WorkspaceMsg::Agent(command, reply))
-            .await
+        self.ask(&cell, |reply| WorkspaceMsg::Agent(command, reply)).await
     }
 
     /// Ends a quarantine by hand.
@@ -221,11 +207,7 @@ impl Directory {
             .call(ACTIVATE_LIMIT, |reply| ShardMsg::Release(id, Some(reply)))
             .await
             .map_err(|_| RuntimeError::Unavailable(None))?;
-        if released {
-            Ok(())
-        } else {
-            Err(RuntimeError::NotFound)
-        }
+        if released { Ok(()) } else { Err(RuntimeError::NotFound) }
     }
 
     /// Returns how liveness is judged now.
@@ -305,26 +287,19 @@ impl Directory {
                 Err(MessagingErr::SendErr(back)) => {
                     message = back;
                     let mut current = cell.actor.write();
-                    if current
-                        .as_ref()
-                        .is_some_and(|a| a.get_id() == actor.get_id())
-                    {
+                    if current.as_ref().is_some_and(|a| a.get_id() == actor.get_id()) {
                         *current = None;
                     }
                 }
                 Err(_) => return Err(RuntimeError::Unavailable(None)),
             }
         }
-        Err(RuntimeError::Overloaded {
-            retry_after: COME_BACK,
-        })
+        Err(RuntimeError::Overloaded { retry_after: COME_BACK })
     }
 
     async fn activate(&self, cell: &Arc<Cell>) -> Result<ActorRef<WorkspaceMsg>, RuntimeError> {
         let message = |reply| ShardMsg::Activate(Arc::clone(cell), None, Some(reply));
-        let activated = self.shards[shard_of(cell.id)]
-            .call(ACTIVATE_LIMIT, message)
-            .await;
+        let activated = self.shards[shard_of(cell.id)].call(ACTIVATE_LIMIT, message).await;
         activated.map_err(|_| RuntimeError::Unavailable(None))?
     }
 
@@ -332,23 +307,16 @@ impl Directory {
     fn admit<'a>(&'a self, cell: &'a Cell) -> Result<Admitted<'a>, RuntimeError> {
         let turned_away = || {
             self.context.metrics.overloaded.inc();
-            RuntimeError::Overloaded {
-                retry_after: COME_BACK,
-            }
+            RuntimeError::Overloaded { retry_after: COME_BACK }
         };
         if cell.is_quarantined() {
-            return Err(RuntimeError::Quarantined {
-                retry_after: crate::shard::QUARANTINE,
-            });
+            return Err(RuntimeError::Quarantined { retry_after: crate::shard::QUARANTINE });
         }
         if cell.in_flight.fetch_add(1, Ordering::AcqRel) >= MAX_IN_FLIGHT_EACH {
             cell.in_flight.fetch_sub(1, Ordering::AcqRel);
             return Err(turned_away());
         }
-        let admitted = Admitted {
-            cell,
-            total: &self.in_flight,
-        };
+        let admitted = Admitted { cell, total: &self.in_flight };
         if self.in_flight.fetch_add(1, Ordering::AcqRel) >= MAX_IN_FLIGHT {
             return Err(turned_away());
         }

@@ -58,15 +58,11 @@ impl Actor for Heartbeats {
         self.address.received();
         match message {
             BatchMsg::Tick => {
-                self.flush()
-                    .instrument(debug_span!("heartbeats", kind = "tick"))
-                    .await;
+                self.flush().instrument(debug_span!("heartbeats", kind = "tick")).await;
                 me.send_after(FLUSH_EVERY, || BatchMsg::Tick);
             }
             BatchMsg::Flush(reply) => {
-                let complete = self
-                    .flush()
-                    .instrument(debug_span!("heartbeats", kind = "flush"));
+                let complete = self.flush().instrument(debug_span!("heartbeats", kind = "flush"));
                 let _ = reply.send(complete.await);
             }
         }
@@ -83,10 +79,7 @@ impl Heartbeats {
             return true;
         }
         cells.sort_unstable_by_key(|cell| cell.id);
-        self.context
-            .metrics
-            .snapshot_batch
-            .observe(cells.len() as f64);
+        self.context.metrics.snapshot_batch.observe(cells.len() as f64);
         let timer = self.context.metrics.snapshot_flush.start_timer();
         let mut complete = true;
         for chunk in cells.chunks(CHUNK) {
@@ -97,13 +90,8 @@ impl Heartbeats {
     }
 
     async fn write(&self, cells: &[Arc<Cell>]) -> bool {
-        let rows: Vec<_> = cells
-            .iter()
-            .map(|cell| VitalsRow {
-                id: cell.id,
-                vitals: cell.vitals(),
-            })
-            .collect();
+        let rows: Vec<_> =
+            cells.iter().map(|cell| VitalsRow { id: cell.id, vitals: cell.vitals() }).collect();
         let write = self.context.store.write_vitals(&rows);
         let why = match tokio::time::timeout(WRITE_LIMIT, write).await {
             Ok(Ok(())) => return true,
@@ -111,11 +99,7 @@ impl Heartbeats {
             Err(_) => format!("no answer within {WRITE_LIMIT:?}"),
         };
         self.context.metrics.snapshot_failures.inc();
-        warn!(
-            error = why,
-            rows = rows.len(),
-            "heartbeats were not written, trying again"
-        );
+        warn!(error = why, rows = rows.len(), "heartbeats were not written, trying again");
         for cell in cells {
             self.context.snapshots.mark(cell);
         }

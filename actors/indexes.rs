@@ -79,9 +79,7 @@ impl Indexes {
 
     /// Takes over a row at start, or one that another node changed.
     pub fn put_row(&self, row: &IndexRow) {
-        self.hierarchy
-            .write()
-            .put(row.id, row.parent_id, row.status == Status::Removed);
+        self.hierarchy.write().put(row.id, row.parent_id, row.status == Status::Removed);
         let runtime = if row.external { EXTERNAL } else { "" };
         let cell = self.publish(row.id, row.status, row.external, runtime);
         cell.had_tokens.fetch_or(row.had_tokens, Ordering::Relaxed);
@@ -179,11 +177,7 @@ impl Indexes {
 
     /// Moves the deadline of a workspace that was heard of.
     pub(crate) fn renew(&self, cell: &Cell) {
-        let wait = if cell.is_external() {
-            self.patience.external_ttl
-        } else {
-            self.patience.ttl
-        };
+        let wait = if cell.is_external() { self.patience.external_ttl } else { self.patience.ttl };
         if let Some(slot) = cell.slot()
             && cell.status().is_heard()
         {

@@ -57,10 +57,7 @@ impl Actor for TokenKeeper {
         (): (),
     ) -> Result<State, ActorProcessingErr> {
         me.send_after(TOKENS_EVERY, || TokensMsg::Tick);
-        Ok(State {
-            since: self.context.clock.now() - CLOCK_SKEW,
-            rounds: 0,
-        })
+        Ok(State { since: self.context.clock.now() - CLOCK_SKEW, rounds: 0 })
     }
 
     async fn handle(
@@ -175,10 +172,8 @@ impl Actor for RelayActor {
 
 impl RelayActor {
     async fn publish(&self, batch: &[Arc<Frame>]) {
-        let texts: Vec<Arc<str>> = batch
-            .iter()
-            .filter_map(|frame| text(&frame.envelope()))
-            .collect();
+        let texts: Vec<Arc<str>> =
+            batch.iter().filter_map(|frame| text(&frame.envelope())).collect();
         if let Err(error) = self.port.publish(&texts).await {
             debug!(error = %crate::chain_of(&error), "not relayed");
         }

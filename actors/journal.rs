@@ -92,11 +92,7 @@ impl Journal {
     /// # Errors
     /// [`CommitError`].
     pub async fn commit(&self, group: Group) -> Result<Seq, CommitError> {
-        match self
-            .0
-            .call(COMMIT_LIMIT, |reply| JournalMsg::Commit(group, reply))
-            .await
-        {
+        match self.0.call(COMMIT_LIMIT, |reply| JournalMsg::Commit(group, reply)).await {
             Ok(result) => result,
             Err(CallError::Down) => Err(CommitError::Unavailable),
             Err(CallError::NoAnswer) => Err(CommitError::Unknown),
@@ -163,9 +159,7 @@ impl Actor for JournalActor {
             }
             JournalMsg::Done(batch, results) => {
                 state.committing = false;
-                let unknown = results
-                    .iter()
-                    .any(|r| matches!(r, Err(CommitError::Unknown)));
+                let unknown = results.iter().any(|r| matches!(r, Err(CommitError::Unknown)));
                 state.behind |= unknown;
                 self.settle(*batch, results, state);
             }
@@ -191,9 +185,7 @@ impl JournalActor {
         } else if !state.queue.is_empty() {
             state.committing = true;
             let batch = take_batch(&mut state.queue);
-            self.metrics
-                .journal_batch
-                .observe(batch.groups.len() as f64);
+            self.metrics.journal_batch.observe(batch.groups.len() as f64);
             self.start_commit(me.clone(), batch);
         } else {
             for settled in state.settling.drain(..) {
@@ -245,11 +237,8 @@ impl JournalActor {
     }
 
     fn start_catching_up(&self, me: ActorRef<JournalMsg>) {
-        let (store, indexes, live) = (
-            Arc::clone(&self.store),
-            Arc::clone(&self.indexes),
-            self.live.clone(),
-        );
+        let (store, indexes, live) =
+            (Arc::clone(&self.store), Arc::clone(&self.indexes), self.live.clone());
         tokio::spawn(async move {
             let result = catch_up(store.as_ref(), &indexes, &live).await;
             let _ = me.send_message(JournalMsg::CaughtUp(result));
@@ -280,9 +269,7 @@ fn take_batch(queue: &mut VecDeque<(Group, Reply)>) -> Batch {
     let mut touched: HashSet<WorkspaceId> = HashSet::new();
     let mut later = VecDeque::new();
     while let Some((group, reply)) = queue.pop_front() {
-        let clashes = group
-            .iter()
-            .any(|change| touched.contains(&change.after.id));
+        let clashes = group.iter().any(|change| touched.contains(&change.after.id));
         touched.extend(group.iter().map(|change| change.after.id));
         if clashes {
             later.push_back((group, reply));
@@ -309,10 +296,9 @@ async fn commit(store: &dyn Store, groups: &[Group]) -> Vec<Result<Seq, CommitEr
             for group in groups {
                 let alone = bounded(store, std::slice::from_ref(group)).await;
                 results.push(match alone {
-                    Ok(outcomes) => outcomes
-                        .into_iter()
-                        .next()
-                        .map_or(Err(CommitError::Unknown), outcome),
+                    Ok(outcomes) => {
+                        outcomes.into_iter().next().map_or(Err(CommitError::Unknown), outcome)
+                    }
                     Err(error) => Err(refused(error)),
                 });
             }
@@ -328,10 +314,9 @@ async fn commit(store: &dyn Store, groups: &[Group]) -> Vec<Result<Seq, CommitEr
 async fn bounded(store: &dyn Store, groups: &[Group]) -> Result<Vec<Outcome>, StoreError> {
     match tokio::time::timeout(STORE_LIMIT, store.commit(groups)).await {
         Ok(result) => result,
-        Err(elapsed) => Err(StoreError::Unknown {
-            operation: "commit changes",
-            source: elapsed.into(),
-        }),
+        Err(elapsed) => {
+            Err(StoreError::Unknown { operation: "commit changes", source: elapsed.into() })
+        }
     }
 }
 

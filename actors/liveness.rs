@@ -119,11 +119,7 @@ impl Actor for Sweep {
     async fn pre_start(&self, me: ActorRef<SweepMsg>, (): ()) -> Result<State, ActorProcessingErr> {
         me.send_after(self.every, || SweepMsg::Tick);
         let ttl = self.directory.context().indexes.patience.ttl;
-        Ok(State {
-            started: Instant::now(),
-            observer: Observer::new(ttl),
-            told: None,
-        })
+        Ok(State { started: Instant::now(), observer: Observer::new(ttl), told: None })
     }
 
     async fn handle(
@@ -135,9 +131,7 @@ impl Actor for Sweep {
         self.address.received();
         match message {
             SweepMsg::Tick => {
-                self.sweep(state)
-                    .instrument(debug_span!("sweep", kind = "tick"))
-                    .await;
+                self.sweep(state).instrument(debug_span!("sweep", kind = "tick")).await;
                 me.send_after(self.every, || SweepMsg::Tick);
             }
             SweepMsg::Now(reply) => _ = reply.send(self.sweep(state).await),
@@ -162,9 +156,7 @@ impl Sweep {
         let (silent, overdue): (Vec<_>, Vec<_>) =
             due.into_iter().partition(|cell| cell.status().is_heard());
         let live = context.indexes.heard() as usize;
-        let judgement = state
-            .observer
-            .judge(state.started.elapsed(), live, silent.len());
+        let judgement = state.observer.judge(state.started.elapsed(), live, silent.len());
         self.tell(state, judgement, silent.len(), live);
         // A provision that takes too long is not silence: the observer's doubts do not concern it.
         let mut cells = overdue;
@@ -189,11 +181,7 @@ impl Sweep {
             Judgement::Grace { until } if suspecting => Judgement::Suspect { until },
             other => other,
         };
-        *pulse = Some(PulseState {
-            at: now,
-            judgement: shown,
-            until,
-        });
+        *pulse = Some(PulseState { at: now, judgement: shown, until });
         drop(pulse);
         if state.told.map(|told| std::mem::discriminant(&told))
             == Some(std::mem::discriminant(&shown))
@@ -302,9 +290,7 @@ impl Actor for Notices {
                 let cell = context.indexes.cell(id);
                 let due = cell.filter(|cell| {
                     cell.status().is_heard()
-                        && cell
-                            .slot()
-                            .is_some_and(|slot| context.indexes.slots.is_due(slot))
+                        && cell.slot().is_some_and(|slot| context.indexes.slots.is_due(slot))
                 });
                 if due.is_some() {
                     self.directory.sweep_soon();

@@ -91,10 +91,7 @@ impl Metrics {
                 7,
             )?,
             sweep: histogram("isomer_sweep_seconds", "Time of a sweep", 0.000_01, 9)?,
-            live_cut: counter(
-                "isomer_live_cut_total",
-                "Subscribers cut off for being slow",
-            )?,
+            live_cut: counter("isomer_live_cut_total", "Subscribers cut off for being slow")?,
             live_dropped: counter(
                 "isomer_live_dropped_total",
                 "Live-only frames dropped because a hub shard was behind",

@@ -25,11 +25,7 @@ pub enum MirrorMsg {
     /// Mirror what is marked, then wait again.
     Tick,
     /// A workspace has this address.
-    Located {
-        id: WorkspaceId,
-        url: String,
-        internal_url: String,
-    },
+    Located { id: WorkspaceId, url: String, internal_url: String },
     /// A workspace is not to be found any more.
     Clear(WorkspaceId),
     /// Mirror what is marked now.
@@ -74,27 +70,17 @@ impl Actor for Mirror {
         self.address.received();
         match message {
             MirrorMsg::Tick => {
-                self.flush(state)
-                    .instrument(debug_span!("mirror", kind = "tick"))
-                    .await;
+                self.flush(state).instrument(debug_span!("mirror", kind = "tick")).await;
                 me.send_after(FLUSH_EVERY, || MirrorMsg::Tick);
             }
             MirrorMsg::Flush(reply) => {
                 self.flush(state).await;
                 let _ = reply.send(());
             }
-            MirrorMsg::Located {
-                id,
-                url,
-                internal_url,
-            } => {
+            MirrorMsg::Located { id, url, internal_url } => {
                 state.cleared.retain(|cleared| *cleared != id);
                 if state.located.len() < MAX_PENDING {
-                    state.located.push(Located {
-                        id,
-                        url,
-                        internal_url,
-                    });
+                    state.located.push(Located { id, url, internal_url });
                 }
             }
             MirrorMsg::Clear(id) => {
@@ -120,18 +106,11 @@ impl Mirror {
             .filter(|cell| cell.status().is_heard())
             .map(|cell| Heard {
                 id: cell.id,
-                ttl: if cell.is_external() {
-                    patience.external_ttl
-                } else {
-                    patience.ttl
-                },
+                ttl: if cell.is_external() { patience.external_ttl } else { patience.ttl },
             })
             .collect();
         if !heard.is_empty() {
-            self.context
-                .metrics
-                .mirror_batch
-                .observe(heard.len() as f64);
+            self.context.metrics.mirror_batch.observe(heard.len() as f64);
             self.note(self.port.heard(&heard).await);
         }
         let located = std::mem::take(&mut state.located);

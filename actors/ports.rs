@@ -30,22 +30,13 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub enum StoreError {
     /// The store answered and will not do it. Nothing was written.
     #[error("the store refused to {operation}: {refusal}")]
-    Refused {
-        operation: &'static str,
-        refusal: Refusal,
-    },
+    Refused { operation: &'static str, refusal: Refusal },
     /// The store was not reached, or answered that it is not able to now. Nothing was written.
     #[error("the store cannot be reached to {operation}")]
-    Unavailable {
-        operation: &'static str,
-        source: BoxError,
-    },
+    Unavailable { operation: &'static str, source: BoxError },
     /// It may have been written: reload before trusting memory.
     #[error("no answer from the store to {operation}")]
-    Unknown {
-        operation: &'static str,
-        source: BoxError,
-    },
+    Unknown { operation: &'static str, source: BoxError },
 }
 
 /// A rule of the store that a write would break.

@@ -35,11 +35,7 @@ async fn attempt(
     failures: u64,
     quarantined: bool,
 ) -> Result<(), CommitError> {
-    let loaded = context
-        .store
-        .load(id)
-        .await
-        .map_err(|_| CommitError::Unavailable)?;
+    let loaded = context.store.load(id).await.map_err(|_| CommitError::Unavailable)?;
     let Some(record) = loaded.record else {
         return Ok(());
     };
@@ -50,13 +46,6 @@ async fn attempt(
         Draft::new(recorded::WORKSPACE_RELEASED, json!({}))
     };
     let at = context.clock.now();
-    let change = Change::new(
-        Some(&record),
-        record.clone(),
-        loaded.head,
-        None,
-        vec![draft],
-        at,
-    );
+    let change = Change::new(Some(&record), record.clone(), loaded.head, None, vec![draft], at);
     context.journal.commit(vec![change]).await.map(|_| ())
 }

@@ -50,11 +50,7 @@ pub type Activated = Result<ActorRef<WorkspaceMsg>, RuntimeError>;
 #[derive(Debug)]
 pub enum ShardMsg {
     /// Start the actor of this cell unless it runs. What was loaded already need not be again.
-    Activate(
-        Arc<Cell>,
-        Option<Box<Loaded>>,
-        Option<oneshot::Sender<Activated>>,
-    ),
+    Activate(Arc<Cell>, Option<Box<Loaded>>, Option<oneshot::Sender<Activated>>),
     /// The backoff of a failed actor is over.
     Restart(WorkspaceId),
     /// End a quarantine.
@@ -184,9 +180,7 @@ impl Shard {
             return Err(RuntimeError::Unavailable(None));
         }
         if cell.is_quarantined() {
-            return Err(RuntimeError::Quarantined {
-                retry_after: QUARANTINE,
-            });
+            return Err(RuntimeError::Quarantined { retry_after: QUARANTINE });
         }
         let running = cell.actor.read().clone();
         if let Some(actor) = running
@@ -194,14 +188,10 @@ impl Shard {
         {
             return Ok(actor);
         }
-        let restarting = state
-            .failing
-            .get(&cell.id)
-            .is_some_and(|f| f.state == ChildState::Restarting);
+        let restarting =
+            state.failing.get(&cell.id).is_some_and(|f| f.state == ChildState::Restarting);
         if restarting {
-            return Err(RuntimeError::Overloaded {
-                retry_after: Duration::from_secs(1),
-            });
+            return Err(RuntimeError::Overloaded { retry_after: Duration::from_secs(1) });
         }
         self.spawn(me, cell, loaded, state).await
     }
@@ -213,10 +203,7 @@ impl Shard {
         loaded: Option<Box<Loaded>>,
         state: &mut State,
     ) -> Activated {
-        let actor = WorkspaceActor {
-            context: self.context.clone(),
-            cell: Arc::clone(&cell),
-        };
+        let actor = WorkspaceActor { context: self.context.clone(), cell: Arc::clone(&cell) };
         match Actor::spawn_linked(None, actor, loaded, me.get_cell()).await {
             Ok((actor, _)) => {
                 *cell.actor.write() = Some(actor.clone());
@@ -254,15 +241,9 @@ impl Shard {
         let now = state.started.elapsed();
         let id = cell.id;
         let allowance = state.children.len() + MELTDOWN_ALLOWANCE;
-        let window = crate::domain::restart::Intensity {
-            failures: allowance,
-            ..WORKSPACE
-        };
+        let window = crate::domain::restart::Intensity { failures: allowance, ..WORKSPACE };
         if state.all.record(now, window) == Verdict::GiveUp {
-            error!(
-                shard = self.index,
-                "more failures than workspaces, failing upwards"
-            );
+            error!(shard = self.index, "more failures than workspaces, failing upwards");
             return Err(format!("{allowance} workspace failures in {:?}", WORKSPACE.within).into());
         }
         let at = self.context.clock.now();
@@ -324,11 +305,8 @@ impl Shard {
 
     fn drain(&self, state: &mut State, reply: oneshot::Sender<()>) {
         state.draining = true;
-        let actors: Vec<_> = state
-            .children
-            .values()
-            .filter_map(|cell| cell.actor.write().take())
-            .collect();
+        let actors: Vec<_> =
+            state.children.values().filter_map(|cell| cell.actor.write().take()).collect();
         tokio::spawn(async move {
             for actor in &actors {
                 let _ = actor.drain();
@@ -360,25 +338,13 @@ fn passivate(state: &mut State) {
 }
 
 fn report(state: &State) -> ShardReport {
-    let quarantined = state
-        .failing
-        .values()
-        .filter(|f| f.state == ChildState::Quarantined)
-        .count();
+    let quarantined = state.failing.values().filter(|f| f.state == ChildState::Quarantined).count();
     let failing = state.failing.iter().map(|(id, failing)| ChildReport {
         child: format!("shards/{}/{id}", shard_of(*id)),
         state: failing.state,
         restarts: failing.failures.total,
-        last_failure: Some(FailureReport {
-            at: failing.at,
-            error: failing.error.clone(),
-        }),
-        mailbox_depth: u64::from(
-            failing
-                .cell
-                .in_flight
-                .load(std::sync::atomic::Ordering::Relaxed),
-        ),
+        last_failure: Some(FailureReport { at: failing.at, error: failing.error.clone() }),
+        mailbox_depth: u64::from(failing.cell.in_flight.load(std::sync::atomic::Ordering::Relaxed)),
         children: None,
     });
     ShardReport {

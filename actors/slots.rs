@@ -87,8 +87,7 @@ impl Slots {
 
     /// Sets the deadline of an entry to `wait` from now.
     pub fn set(&self, slot: Slot, wait: Duration) {
-        self.entry(slot)
-            .store(self.deadline(wait), Ordering::Release);
+        self.entry(slot).store(self.deadline(wait), Ordering::Release);
     }
 
     /// Moves the deadline of an entry in use to `wait` from now.
@@ -137,9 +136,7 @@ impl Slots {
             }
         }
         let owners = self.owners.lock();
-        due.into_iter()
-            .filter_map(|slot| owners.ids.get(slot).copied().flatten())
-            .collect()
+        due.into_iter().filter_map(|slot| owners.ids.get(slot).copied().flatten()).collect()
     }
 
     fn entry(&self, slot: Slot) -> &AtomicU64 {

@@ -119,18 +119,9 @@ impl Actor for Root {
         let mut kept = Vec::with_capacity(children.len());
         for child in children {
             let cell = child.start(me.get_cell()).await?;
-            kept.push(Kept {
-                child,
-                cell: Some(cell),
-                failures: Failures::default(),
-                last: None,
-            });
+            kept.push(Kept { child, cell: Some(cell), failures: Failures::default(), last: None });
         }
-        Ok(State {
-            started: Instant::now(),
-            children: kept,
-            stopping: false,
-        })
+        Ok(State { started: Instant::now(), children: kept, stopping: false })
     }
 
     async fn handle(
@@ -167,11 +158,10 @@ impl Actor for Root {
             }
             _ => return Ok(()),
         };
-        let found = state.children.iter().position(|kept| {
-            kept.cell
-                .as_ref()
-                .is_some_and(|cell| cell.get_id() == who.get_id())
-        });
+        let found = state
+            .children
+            .iter()
+            .position(|kept| kept.cell.as_ref().is_some_and(|cell| cell.get_id() == who.get_id()));
         match found {
             Some(index) => self.ended(&me, index, why, state),
             None => Ok(()),
@@ -198,23 +188,14 @@ impl Root {
         kept.last = Some((self.clock.now(), why.clone()));
         match kept.failures.record(now, SINGLETON) {
             Verdict::RestartAfter(wait) => {
-                warn!(
-                    child,
-                    error = why,
-                    wait_ms = wait.as_millis() as u64,
-                    "ended, restarting"
-                );
+                warn!(child, error = why, wait_ms = wait.as_millis() as u64, "ended, restarting");
                 me.send_after(wait, move || RootMsg::Restart(index));
                 Ok(())
             }
             Verdict::GiveUp => {
                 error!(child, error = why, "failed too often, giving up");
                 let (failures, seconds) = (SINGLETON.failures, SINGLETON.within.as_secs());
-                Err(Box::new(Meltdown {
-                    child,
-                    failures,
-                    seconds,
-                }))
+                Err(Box::new(Meltdown { child, failures, seconds }))
             }
         }
     }
@@ -240,17 +221,11 @@ impl Root {
 }
 
 fn report(kept: &Kept) -> ChildReport {
-    let last_failure = kept.last.as_ref().map(|(at, error)| FailureReport {
-        at: *at,
-        error: error.clone(),
-    });
+    let last_failure =
+        kept.last.as_ref().map(|(at, error)| FailureReport { at: *at, error: error.clone() });
     ChildReport {
         child: kept.child.name(),
-        state: if kept.cell.is_some() {
-            ChildState::Running
-        } else {
-            ChildState::Restarting
-        },
+        state: if kept.cell.is_some() { ChildState::Running } else { ChildState::Restarting },
         restarts: kept.failures.total,
         last_failure,
         mailbox_depth: kept.child.waiting(),

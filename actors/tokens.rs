@@ -63,11 +63,7 @@ impl TokenIndex {
             return self.remove(&row.hash);
         }
         let entry = Entry {
-            known: KnownToken {
-                id: row.id,
-                owner: row.owner,
-                prefix: prefix(&row.prefix),
-            },
+            known: KnownToken { id: row.id, owner: row.owner, prefix: prefix(&row.prefix) },
             last_used: AtomicI64::new(row.last_used_at.map_or(0, |at| at.timestamp_millis())),
             used: AtomicBool::new(false),
         };
@@ -106,9 +102,7 @@ impl TokenIndex {
 
     fn find(&self, hash: &TokenHash, now: DateTime<Utc>) -> Option<KnownToken> {
         let entry = self.live.get(hash)?;
-        entry
-            .last_used
-            .store(now.timestamp_millis(), Ordering::Relaxed);
+        entry.last_used.store(now.timestamp_millis(), Ordering::Relaxed);
         entry.used.store(true, Ordering::Relaxed);
         Some(entry.known.clone())
     }
@@ -129,11 +123,7 @@ impl TokenIndex {
 
     fn last_used(&self, hash: &TokenHash) -> Option<DateTime<Utc>> {
         let at = self.live.get(hash)?.last_used.load(Ordering::Relaxed);
-        if at == 0 {
-            None
-        } else {
-            DateTime::from_timestamp_millis(at)
-        }
+        if at == 0 { None } else { DateTime::from_timestamp_millis(at) }
     }
 }
 
@@ -154,12 +144,7 @@ impl std::fmt::Debug for Tokens {
 
 impl Tokens {
     pub(crate) fn new(indexes: Arc<Indexes>, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            indexes,
-            store,
-            clock,
-            misses: Arc::default(),
-        }
+        Self { indexes, store, clock, misses: Arc::default() }
     }
 
     /// Finds a live token in memory. Notes the use, which is written behind.
@@ -176,12 +161,7 @@ impl Tokens {
         if let Some(known) = self.find(hash) {
             return Ok(Some(known));
         }
-        if self
-            .misses
-            .lock()
-            .get(&hash.0)
-            .is_some_and(|at| at.elapsed() < MISS_FOR)
-        {
+        if self.misses.lock().get(&hash.0).is_some_and(|at| at.elapsed() < MISS_FOR) {
             return Ok(None);
         }
         match self.store.find_token(*hash).await {
@@ -207,10 +187,7 @@ impl Tokens {
         token: &NewToken,
     ) -> Result<bool, RuntimeError> {
         let at = self.clock.now();
-        let added = self
-            .store
-            .add_token(workspace, token, MAX_LIVE_PER_WORKSPACE, at)
-            .await;
+        let added = self.store.add_token(workspace, token, MAX_LIVE_PER_WORKSPACE, at).await;
         let added = added.map_err(refused_as_not_found)?;
         if added {
             self.indexes.put_token(&TokenRow {
@@ -233,10 +210,7 @@ impl Tokens {
     /// # Errors
     /// The store's; the token then still lives.
     pub async fn revoke(&self, workspace: WorkspaceId, id: Uuid) -> Result<bool, RuntimeError> {
-        let revoked = self
-            .store
-            .revoke_token(workspace, id, self.clock.now())
-            .await?;
+        let revoked = self.store.revoke_token(workspace, id, self.clock.now()).await?;
         Ok(self.take_revoked(revoked))
     }
 
@@ -250,10 +224,7 @@ impl Tokens {
         limit: usize,
         offset: usize,
     ) -> Result<Vec<TokenRow>, RuntimeError> {
-        let rows = self
-            .store
-            .workspace_tokens(workspace, limit, offset)
-            .await?;
+        let rows = self.store.workspace_tokens(workspace, limit, offset).await?;
         Ok(self.with_uses(rows))
     }
 
@@ -268,10 +239,7 @@ impl Tokens {
             id: new.token.id,
             hash: new.token.hash,
             prefix: new.token.prefix.clone(),
-            owner: Owner::Org {
-                scope: new.scope,
-                org_id: new.org_id,
-            },
+            owner: Owner::Org { scope: new.scope, org_id: new.org_id },
             name: new.name.clone(),
             created_by: Some(new.created_by.clone()),
             created_at: at,
@@ -310,9 +278,7 @@ impl Tokens {
 
     fn with_uses(&self, mut rows: Vec<TokenRow>) -> Vec<TokenRow> {
         for row in &mut rows {
-            row.last_used_at = row
-                .last_used_at
-                .max(self.indexes.tokens.last_used(&row.hash));
+            row.last_used_at = row.last_used_at.max(self.indexes.tokens.last_used(&row.hash));
         }
         rows
     }

@@ -106,12 +106,8 @@ impl Tree {
         load(ports.store.as_ref(), &indexes).await?;
 
         let structure: Arc<dyn crate::ports::StructureStore> = ports.store.clone();
-        let (live, relayed) = Live::new(
-            Arc::clone(&indexes),
-            Arc::clone(&metrics),
-            structure,
-            recorded,
-        );
+        let (live, relayed) =
+            Live::new(Arc::clone(&indexes), Arc::clone(&metrics), structure, recorded);
         let addresses = Addresses::default();
         let context = Context {
             indexes: Arc::clone(&indexes),
@@ -135,13 +131,7 @@ impl Tree {
         );
 
         let mut children = singletons(&context, &ports, &addresses, &live);
-        children.extend(liveness(
-            &directory,
-            &ports,
-            sweep,
-            pulse,
-            settings.sweep_every,
-        ));
+        children.extend(liveness(&directory, &ports, sweep, pulse, settings.sweep_every));
         let relay = RelayActor {
             address: Address::default(),
             context: context.clone(),
@@ -150,33 +140,16 @@ impl Tree {
         };
         children.push(child("relay", relay.address.clone(), relay));
         for (index, address) in directory.shards().iter().enumerate() {
-            let shard = Shard {
-                index,
-                address: address.clone(),
-                context: context.clone(),
-            };
+            let shard = Shard { index, address: address.clone(), context: context.clone() };
             children.push(child(&format!("shards/{index}"), address.clone(), shard));
         }
 
-        let root = Root {
-            clock: Arc::clone(&ports.clock),
-            metrics,
-        };
+        let root = Root { clock: Arc::clone(&ports.clock), metrics };
         let (root, ended) = Actor::spawn(None, root, children).await?;
         directory.set_root(root.clone());
         let tokens = Tokens::new(indexes, ports.store, ports.clock);
-        info!(
-            workspaces = directory.context().indexes.cells.len(),
-            recorded, "the tree runs"
-        );
-        Ok(Self {
-            root,
-            ended,
-            directory,
-            tokens,
-            live,
-            addresses,
-        })
+        info!(workspaces = directory.context().indexes.cells.len(), recorded, "the tree runs");
+        Ok(Self { root, ended, directory, tokens, live, addresses })
     }
 
     /// Returns the handle to workspaces.
@@ -254,27 +227,11 @@ impl Tree {
         if let Some(journal) = journal {
             let _ = tokio::time::timeout(STEP_LIMIT, settle(&journal)).await;
         }
-        let written = self
-            .addresses
-            .heartbeats
-            .call(STEP_LIMIT, BatchMsg::Flush)
-            .await;
-        let _ = self
-            .addresses
-            .mirror
-            .call(STEP_LIMIT, MirrorMsg::Flush)
-            .await;
-        let _ = self
-            .addresses
-            .tokens
-            .call(STEP_LIMIT, TokensMsg::Flush)
-            .await;
+        let written = self.addresses.heartbeats.call(STEP_LIMIT, BatchMsg::Flush).await;
+        let _ = self.addresses.mirror.call(STEP_LIMIT, MirrorMsg::Flush).await;
+        let _ = self.addresses.tokens.call(STEP_LIMIT, TokensMsg::Flush).await;
         if !drained || written != Ok(true) {
-            warn!(
-                drained,
-                written = written == Ok(true),
-                "not everything could be finished"
-            );
+            warn!(drained, written = written == Ok(true), "not everything could be finished");
         }
         self.root.stop(None);
         let _ = tokio::time::timeout(STEP_LIMIT, self.ended).await;
@@ -284,10 +241,7 @@ impl Tree {
 /// Waits until the journal has nothing queued: a drain would skip what runs.
 async fn settle(journal: &ActorRef<crate::journal::JournalMsg>) {
     let (reply, settled) = tokio::sync::oneshot::channel();
-    if journal
-        .send_message(crate::journal::JournalMsg::Settle(reply))
-        .is_ok()
-    {
+    if journal.send_message(crate::journal::JournalMsg::Settle(reply)).is_ok() {
         let _ = settled.await;
     }
 }
@@ -297,11 +251,7 @@ fn child<A: Actor<Arguments = ()> + Clone>(
     address: Address<A::Msg>,
     actor: A,
 ) -> Arc<dyn Child> {
-    Arc::new(Singleton {
-        name: name.to_owned(),
-        actor,
-        address,
-    })
+    Arc::new(Singleton { name: name.to_owned(), actor, address })
 }
 
 fn singletons(
@@ -312,11 +262,7 @@ fn singletons(
 ) -> Vec<Arc<dyn Child>> {
     let mut children = Vec::new();
     for (shard, address) in live.shards().iter().enumerate() {
-        let hub = Hub {
-            address: address.clone(),
-            reach: live.reach(),
-            shard,
-        };
+        let hub = Hub { address: address.clone(), reach: live.reach(), shard };
         children.push(child(&format!("live/{shard}"), address.clone(), hub));
     }
     let journal = JournalActor {
@@ -328,24 +274,14 @@ fn singletons(
     };
     children.push(child("journal", context.journal.0.clone(), journal));
     let address = addresses.heartbeats.clone();
-    let heartbeats = Heartbeats {
-        address: address.clone(),
-        context: context.clone(),
-    };
+    let heartbeats = Heartbeats { address: address.clone(), context: context.clone() };
     children.push(child("heartbeats", address, heartbeats));
     let address = addresses.mirror.clone();
     let port = Arc::clone(&ports.mirror);
-    let mirror = Mirror {
-        address: address.clone(),
-        context: context.clone(),
-        port,
-    };
+    let mirror = Mirror { address: address.clone(), context: context.clone(), port };
     children.push(child("liveness/mirror", address, mirror));
     let address = addresses.tokens.clone();
-    let tokens = TokenKeeper {
-        address: address.clone(),
-        context: context.clone(),
-    };
+    let tokens = TokenKeeper { address: address.clone(), context: context.clone() };
     children.push(child("tokens", address, tokens));
     children
 }
@@ -357,12 +293,7 @@ fn liveness(
     pulse: Arc<Pulse>,
     every: Duration,
 ) -> [Arc<dyn Child>; 2] {
-    let sweep = Sweep {
-        address: address.clone(),
-        directory: directory.clone(),
-        pulse,
-        every,
-    };
+    let sweep = Sweep { address: address.clone(), directory: directory.clone(), pulse, every };
     let notices = Notices {
         address: Address::default(),
         directory: directory.clone(),

@@ -120,9 +120,7 @@ impl Actor for WorkspaceActor {
         _: ActorRef<WorkspaceMsg>,
         loaded: Option<Box<Loaded>>,
     ) -> Result<State, ActorProcessingErr> {
-        Ok(State {
-            held: loaded.and_then(|loaded| hold(*loaded)),
-        })
+        Ok(State { held: loaded.and_then(|loaded| hold(*loaded)) })
     }
 
     async fn handle(
@@ -176,17 +174,11 @@ impl WorkspaceActor {
         let (merged, health, active, uptime) = {
             let mut vitals = self.cell.vitals.lock();
             let merged = vitals.merge(beat, at);
-            (
-                merged,
-                vitals.health(status),
-                vitals.active_tasks,
-                vitals.uptime_seconds,
-            )
+            (merged, vitals.health(status), vitals.active_tasks, vitals.uptime_seconds)
         };
         context.snapshots.mark(&self.cell);
         if status.after(crate::domain::status::Trigger::Beat(health)) != status {
-            self.change(state, |held| decide::beat(held, &self.cell.vitals.lock()))
-                .await?;
+            self.change(state, |held| decide::beat(held, &self.cell.vitals.lock())).await?;
         }
         if self.cell.status().is_heard() {
             context.heard.mark(&self.cell);
@@ -218,11 +210,8 @@ impl WorkspaceActor {
         self.context.heard.mark(&self.cell);
         let url = state.held.as_ref().and_then(|held| held.record.url.clone());
         if let Some(url) = url {
-            let located = MirrorMsg::Located {
-                id: self.cell.id,
-                url,
-                internal_url: registration.url,
-            };
+            let located =
+                MirrorMsg::Located { id: self.cell.id, url, internal_url: registration.url };
             let _ = self.context.mirror.cast(located);
         }
         Ok(registered)
@@ -234,34 +223,22 @@ impl WorkspaceActor {
 
     fn decide_patch(&self, held: &Held, patch: &Patch) -> Result<(Option<Step>, ()), RuntimeError> {
         if let Some(Some(parent)) = patch.parent_id {
-            self.context
-                .indexes
-                .hierarchy
-                .read()
-                .check_parent(self.cell.id, parent)?;
+            self.context.indexes.hierarchy.read().check_parent(self.cell.id, parent)?;
         }
         decide::patch(held, patch).map(|step| (step, ()))
     }
 
     /// A notice or a sweep may be older than the last beat: the deadline decides.
     async fn silent(&self, state: &mut State) -> Result<bool, Failure> {
-        let due = |cell: &Cell| {
-            cell.slot()
-                .filter(|slot| self.context.indexes.slots.is_due(*slot))
-        };
+        let due = |cell: &Cell| cell.slot().filter(|slot| self.context.indexes.slots.is_due(*slot));
         let Some(slot) = due(&self.cell) else {
             return Ok(false);
         };
         let overdue = self.context.indexes.slots.overdue(slot);
         let patience = self.context.indexes.patience;
-        let changed = self
-            .change(state, |held| Ok(decide::silence(held, &patience)))
-            .await?;
+        let changed = self.change(state, |held| Ok(decide::silence(held, &patience))).await?;
         if changed {
-            self.context
-                .metrics
-                .expiry_lag
-                .observe(overdue.as_secs_f64());
+            self.context.metrics.expiry_lag.observe(overdue.as_secs_f64());
             let _ = self.context.mirror.cast(MirrorMsg::Clear(self.cell.id));
         }
         Ok(changed)
@@ -287,10 +264,7 @@ impl WorkspaceActor {
                 }
             }
         }
-        Err(RuntimeError::Overloaded {
-            retry_after: Duration::from_secs(1),
-        }
-        .into())
+        Err(RuntimeError::Overloaded { retry_after: Duration::from_secs(1) }.into())
     }
 
     async fn write(&self, state: &mut State, step: Step) -> Result<(), CommitError> {
@@ -298,14 +272,8 @@ impl WorkspaceActor {
             return Err(CommitError::Conflict);
         };
         let at = self.context.clock.now();
-        let mut change = Change::new(
-            Some(&held.record),
-            step.after,
-            held.head,
-            step.card,
-            step.drafts,
-            at,
-        );
+        let mut change =
+            Change::new(Some(&held.record), step.after, held.head, step.card, step.drafts, at);
         for effect in step.effects {
             change = change.with(effect);
         }
@@ -332,10 +300,7 @@ impl WorkspaceActor {
             self.adopt_vitals(&loaded);
             state.held = hold(loaded);
         }
-        state
-            .held
-            .as_deref()
-            .ok_or(Failure::Answer(RuntimeError::NotFound))
+        state.held.as_deref().ok_or(Failure::Answer(RuntimeError::NotFound))
     }
 
     /// What was published is never older than what is stored.
@@ -349,11 +314,7 @@ impl WorkspaceActor {
 
 fn hold(loaded: Loaded) -> Option<Box<Held>> {
     let record = loaded.record?;
-    Some(Box::new(Held {
-        record,
-        head: loaded.head,
-        agent: loaded.active_agent,
-    }))
+    Some(Box::new(Held { record, head: loaded.head, agent: loaded.active_agent }))
 }
 
 /// Answers the caller; a fatal failure also ends the actor.
@@ -377,9 +338,9 @@ fn answer<T>(reply: Reply<T>, result: Result<T, Failure>) -> Result<(), ActorPro
 impl From<CommitError> for RuntimeError {
     fn from(error: CommitError) -> Self {
         match error {
-            CommitError::Conflict | CommitError::Overloaded => Self::Overloaded {
-                retry_after: Duration::from_secs(1),
-            },
+            CommitError::Conflict | CommitError::Overloaded => {
+                Self::Overloaded { retry_after: Duration::from_secs(1) }
+            }
             CommitError::Refused(refusal) => refusal.into(),
             CommitError::Unavailable => Self::Unavailable(None),
             CommitError::Unknown => Self::Unknown,
@@ -395,10 +356,9 @@ impl From<Refusal> for RuntimeError {
             Refusal::Cycle => Self::Parent(ParentRefused::Cycle),
             Refusal::AgentActive => Self::AgentActive,
             Refusal::WorkspaceUnknown => Self::NotFound,
-            refusal @ Refusal::Constraint(_) => Self::Refused(StoreError::Refused {
-                operation: "commit a change",
-                refusal,
-            }),
+            refusal @ Refusal::Constraint(_) => {
+                Self::Refused(StoreError::Refused { operation: "commit a change", refusal })
+            }
         }
     }
 }

@@ -8,10 +8,7 @@ use isomer_actors::ports::Clock;
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "everybody else is given the time"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "everybody else is given the time")]
     fn now(&self) -> DateTime<Utc> {
         Utc::now()
     }

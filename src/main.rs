@@ -10,11 +10,7 @@ use isomer::command;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[derive(Parser)]
-#[command(
-    name = "isomer",
-    version,
-    about = "The control plane for teams of AI agents."
-)]
+#[command(name = "isomer", version, about = "The control plane for teams of AI agents.")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -34,10 +30,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     // The only error is that one is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("isomer: the asynchronous runtime did not start: {error}");

@@ -37,20 +37,12 @@ impl Telemetry {
     pub fn install(config: &TelemetryConfig) -> Result<Self, TelemetryError> {
         let filter = EnvFilter::try_new(&config.filter)?;
         let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-        let logs = if config.json {
-            logs.json().boxed()
-        } else {
-            logs.boxed()
-        };
+        let logs = if config.json { logs.json().boxed() } else { logs.boxed() };
         let provider = config.otlp_endpoint.as_deref().map(provider).transpose()?;
         let traces = provider
             .as_ref()
             .map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("isomer")));
-        tracing_subscriber::registry()
-            .with(filter)
-            .with(logs)
-            .with(traces)
-            .try_init()?;
+        tracing_subscriber::registry().with(filter).with(logs).with(traces).try_init()?;
         Ok(Self { provider })
     }
 

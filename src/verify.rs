@@ -28,16 +28,9 @@ pub enum VerifyError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Misfit {
     #[error("event {seq} of workspace {workspace}: {what}")]
-    Event {
-        seq: Seq,
-        workspace: WorkspaceId,
-        what: String,
-    },
+    Event { seq: Seq, workspace: WorkspaceId, what: String },
     #[error("workspace {workspace}: {what}")]
-    Row {
-        workspace: WorkspaceId,
-        what: String,
-    },
+    Row { workspace: WorkspaceId, what: String },
 }
 
 /// What was verified.
@@ -79,12 +72,7 @@ pub async fn verify(store: &dyn Store) -> Result<Result<Verified, Misfit>, Store
     let mut events = 0;
     loop {
         let after_seq = Some(events as Seq);
-        let query = EventQuery {
-            after_seq,
-            ascending: true,
-            limit: PAGE,
-            ..EventQuery::default()
-        };
+        let query = EventQuery { after_seq, ascending: true, limit: PAGE, ..EventQuery::default() };
         let page = store.events(&query).await?;
         for recorded in &page {
             events += 1;
@@ -97,9 +85,7 @@ pub async fn verify(store: &dyn Store) -> Result<Result<Verified, Misfit>, Store
         }
     }
     let workspaces = lives.values().filter(|life| !life.folded.purged).count();
-    Ok(compare(store, lives)
-        .await?
-        .map(|()| Verified { events, workspaces }))
+    Ok(compare(store, lives).await?.map(|()| Verified { events, workspaces }))
 }
 
 /// Checks one event against its predecessor and folds it.
@@ -109,23 +95,15 @@ fn follow(
     expected: Seq,
 ) -> Result<(), Misfit> {
     let (seq, event) = (recorded.seq, &recorded.event);
-    let misfit = |what: String| Misfit::Event {
-        seq,
-        workspace: event.workspace,
-        what,
-    };
+    let misfit = |what: String| Misfit::Event { seq, workspace: event.workspace, what };
     if seq != expected {
         return Err(misfit(format!("its sequence should be {expected}")));
     }
-    let life = lives.entry(event.workspace).or_insert_with(|| Life {
-        folded: Folded::blank(event.workspace),
-        head: Head::GENESIS,
-    });
+    let life = lives
+        .entry(event.workspace)
+        .or_insert_with(|| Life { folded: Folded::blank(event.workspace), head: Head::GENESIS });
     if event.version != life.head.version + 1 {
-        return Err(misfit(format!(
-            "its version should be {}",
-            life.head.version + 1
-        )));
+        return Err(misfit(format!("its version should be {}", life.head.version + 1)));
     }
     if event.prev_hash != life.head.hash {
         return Err(misfit("it does not follow the event before it".to_owned()));
@@ -133,10 +111,7 @@ fn follow(
     if event.hash != chain::hash(event) {
         return Err(misfit("its content is not what was hashed".to_owned()));
     }
-    life.head = Head {
-        version: event.version,
-        hash: event.hash,
-    };
+    life.head = Head { version: event.version, hash: event.hash };
     life.folded.apply(&event.change);
     Ok(())
 }
@@ -150,10 +125,7 @@ async fn compare(
     loop {
         let page = store.index(after, ROWS).await?;
         let ids: Vec<_> = page.iter().map(|row| row.id).collect();
-        let query = ListQuery {
-            ids: Some(ids.clone()),
-            removed: true,
-        };
+        let query = ListQuery { ids: Some(ids.clone()), removed: true };
         for view in store.list(&query).await? {
             let head = store.load(view.record.id).await?.head;
             let life = lives.remove(&view.record.id);
@@ -168,10 +140,9 @@ async fn compare(
     }
     let orphan = lives.into_iter().find(|(_, life)| !life.folded.purged);
     Ok(match orphan {
-        Some((workspace, _)) => Err(Misfit::Row {
-            workspace,
-            what: "it has events and no row".to_owned(),
-        }),
+        Some((workspace, _)) => {
+            Err(Misfit::Row { workspace, what: "it has events and no row".to_owned() })
+        }
         None => Ok(()),
     })
 }
@@ -186,21 +157,14 @@ fn fits(view: &WorkspaceView, head: Head, life: Option<Life>) -> Result<(), Misf
     let columns = serde_json::to_value(&difference).ok();
     let columns = columns.as_ref().and_then(|value| value.as_object());
     if let Some(column) = columns.and_then(|map| map.keys().next()) {
-        return Err(misfit(format!(
-            "column {column} is not what its events say"
-        )));
+        return Err(misfit(format!("column {column} is not what its events say")));
     }
     let card = |card: &Option<serde_json::Value>| card.as_ref().map(chain::canonical);
     if card(&life.folded.card) != card(&view.agent_card) {
-        return Err(misfit(
-            "column agent_card is not what its events say".to_owned(),
-        ));
+        return Err(misfit("column agent_card is not what its events say".to_owned()));
     }
     if life.head != head {
-        return Err(misfit(format!(
-            "its chain ends at version {}",
-            life.head.version
-        )));
+        return Err(misfit(format!("its chain ends at version {}", life.head.version)));
     }
     Ok(())
 }

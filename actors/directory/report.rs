@@ -25,10 +25,7 @@ impl Directory {
         children.insert(0, root_itself(root.as_ref(), children.len()));
         let mut workspaces = WorkspacesReport::default();
         for (index, shard) in self.shards.iter().enumerate() {
-            let report = shard
-                .call(REPORT_LIMIT, ShardMsg::Report)
-                .await
-                .unwrap_or_default();
+            let report = shard.call(REPORT_LIMIT, ShardMsg::Report).await.unwrap_or_default();
             let name = format!("shards/{index}");
             if let Some(child) = children.iter_mut().find(|child| child.child == name) {
                 child.children = Some(report.resident);
@@ -39,10 +36,7 @@ impl Directory {
             workspaces.failing.extend(report.failing);
         }
         workspaces.failing.truncate(MAX_FAILING);
-        TreeReport {
-            children,
-            workspaces,
-        }
+        TreeReport { children, workspaces }
     }
 }
 
@@ -59,11 +53,7 @@ fn root_itself(root: Option<&ActorRef<RootMsg>>, children: usize) -> ChildReport
     let running = root.is_some_and(|root| root.get_status() == ActorStatus::Running);
     ChildReport {
         child: "root".to_owned(),
-        state: if running {
-            ChildState::Running
-        } else {
-            ChildState::Stopped
-        },
+        state: if running { ChildState::Running } else { ChildState::Stopped },
         restarts: 0,
         last_failure: None,
         mailbox_depth: 0,

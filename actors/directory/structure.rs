@@ -43,12 +43,8 @@ impl Directory {
         let at = self.context.clock.now();
         let (after, draft, token) = born(&new, crate::domain::change::micros(at));
         let loaded = self.context.store.load(new.id).await?;
-        let mut change = Change::new(None, after, loaded.head, None, vec![draft], at).with(
-            Effect::Layout(LayoutPatch {
-                position: Some(new.position),
-                collapsed: None,
-            }),
-        );
+        let mut change = Change::new(None, after, loaded.head, None, vec![draft], at)
+            .with(Effect::Layout(LayoutPatch { position: Some(new.position), collapsed: None }));
         if let Some(token) = token {
             change = change.with(Effect::IssueToken(token));
         }
@@ -88,25 +84,17 @@ impl Directory {
             let cascade = rows
                 .iter()
                 .filter(|row| {
-                    row.record
-                        .as_ref()
-                        .is_some_and(|r| r.id != id && r.status != Status::Removed)
+                    row.record.as_ref().is_some_and(|r| r.id != id && r.status != Status::Removed)
                 })
                 .count();
             let at = self.context.clock.now();
-            let group: Group = rows
-                .into_iter()
-                .filter_map(|row| removal(row, id, cascade, options, at))
-                .collect();
+            let group: Group =
+                rows.into_iter().filter_map(|row| removal(row, id, cascade, options, at)).collect();
             if group.is_empty() || self.commit_group(group).await? {
-                return Ok(Removal::Removed {
-                    cascade_deleted: cascade,
-                });
+                return Ok(Removal::Removed { cascade_deleted: cascade });
             }
         }
-        Err(RuntimeError::Overloaded {
-            retry_after: COME_BACK,
-        })
+        Err(RuntimeError::Overloaded { retry_after: COME_BACK })
     }
 
     /// Retires a workspace in favour of another (design §7).
@@ -127,16 +115,10 @@ impl Directory {
                 return Err(RuntimeError::Removed);
             }
             let status = before.status.after(Trigger::Remove);
-            let after = Record {
-                status,
-                forwarded_to: Some(to),
-                ..before.clone()
-            };
+            let after = Record { status, forwarded_to: Some(to), ..before.clone() };
             let payload = json!({"forwarded_to": to});
-            let draft = Draft {
-                target_id: Some(to),
-                ..Draft::new(recorded::WORKSPACE_REMOVED, payload)
-            };
+            let draft =
+                Draft { target_id: Some(to), ..Draft::new(recorded::WORKSPACE_REMOVED, payload) };
             let at = self.context.clock.now();
             let change = Change::new(Some(&before), after, row.head, None, vec![draft], at)
                 .with(Effect::DropLayout)
@@ -145,9 +127,7 @@ impl Directory {
                 return Ok(());
             }
         }
-        Err(RuntimeError::Overloaded {
-            retry_after: COME_BACK,
-        })
+        Err(RuntimeError::Overloaded { retry_after: COME_BACK })
     }
 
     /// Hands the active agent of one workspace to another.
@@ -176,27 +156,15 @@ impl Directory {
             };
             let at = self.context.clock.now();
             let group = [
-                moved(&source, &agent, to, "target_workspace_id", at).map(|change| {
-                    change.with(Effect::MoveAgent {
-                        agent_id: agent.id,
-                        to,
-                    })
-                }),
+                moved(&source, &agent, to, "target_workspace_id", at)
+                    .map(|change| change.with(Effect::MoveAgent { agent_id: agent.id, to })),
                 moved(&target, &agent, from, "source_workspace_id", at),
             ];
-            if self
-                .commit_group(group.into_iter().flatten().collect())
-                .await?
-            {
-                return Ok(AgentMoved {
-                    agent_id: agent.id,
-                    model: agent.model,
-                });
+            if self.commit_group(group.into_iter().flatten().collect()).await? {
+                return Ok(AgentMoved { agent_id: agent.id, model: agent.model });
             }
         }
-        Err(RuntimeError::Overloaded {
-            retry_after: COME_BACK,
-        })
+        Err(RuntimeError::Overloaded { retry_after: COME_BACK })
     }
 
     /// Creates a workspace whose agent registered without one (contract 02 §1).
@@ -282,14 +250,10 @@ impl Directory {
 
     /// Commits a group; `false` when it has to be decided again.
     async fn commit_group(&self, group: Group) -> Result<bool, RuntimeError> {
-        let touched: Vec<_> = group
-            .iter()
-            .map(|change| (change.after.id, change.after.status))
-            .collect();
-        let cells: Vec<Option<Arc<Cell>>> = touched
-            .iter()
-            .map(|(id, _)| self.context.indexes.cell(*id))
-            .collect();
+        let touched: Vec<_> =
+            group.iter().map(|change| (change.after.id, change.after.status)).collect();
+        let cells: Vec<Option<Arc<Cell>>> =
+            touched.iter().map(|(id, _)| self.context.indexes.cell(*id)).collect();
         match self.context.journal.commit(group).await {
             Ok(_) => {}
             Err(CommitError::Conflict) => return Ok(false),
@@ -317,11 +281,7 @@ impl Directory {
 
     fn locate(&self, id: WorkspaceId, url: &str) {
         let (url, internal_url) = (url.to_owned(), url.to_owned());
-        let _ = self.context.mirror.cast(MirrorMsg::Located {
-            id,
-            url,
-            internal_url,
-        });
+        let _ = self.context.mirror.cast(MirrorMsg::Located { id, url, internal_url });
     }
 }
 
@@ -382,24 +342,13 @@ fn removal(
     if before.status == Status::Removed && !options.purge {
         return None;
     }
-    let after = Record {
-        status: before.status.after(Trigger::Remove),
-        ..before.clone()
-    };
-    let payload = if before.id == target {
-        json!({"cascade_deleted": cascade})
-    } else {
-        json!({})
-    };
+    let after = Record { status: before.status.after(Trigger::Remove), ..before.clone() };
+    let payload = if before.id == target { json!({"cascade_deleted": cascade}) } else { json!({}) };
     let draft = Draft::new(recorded::WORKSPACE_REMOVED, payload);
     let change = Change::new(Some(&before), after, row.head, None, vec![draft], at)
         .with(Effect::DropLayout)
         .with(Effect::RevokeTokens);
-    Some(if options.purge {
-        change.with(Effect::Purge)
-    } else {
-        change
-    })
+    Some(if options.purge { change.with(Effect::Purge) } else { change })
 }
 
 fn moved(
@@ -417,12 +366,5 @@ fn moved(
         target_id: Some(other),
         ..Draft::new(recorded::AGENT_MOVED, payload)
     };
-    Some(Change::new(
-        Some(record),
-        record.clone(),
-        row.head,
-        None,
-        vec![draft],
-        at,
-    ))
+    Some(Change::new(Some(record), record.clone(), row.head, None, vec![draft], at))
 }

@@ -94,22 +94,15 @@ pub struct Merged {
 impl Vitals {
     /// Takes over the fields that `beat` carries, heard at `at`.
     pub fn merge(&mut self, beat: Beat, at: DateTime<Utc>) -> Merged {
-        let task_changed = beat
-            .current_task
-            .as_ref()
-            .is_some_and(|task| *task != self.current_task);
+        let task_changed =
+            beat.current_task.as_ref().is_some_and(|task| *task != self.current_task);
         self.last_heartbeat_at = self.last_heartbeat_at.max(Some(at));
-        take(
-            &mut self.error_rate,
-            beat.error_rate.map(|rate| rate.clamp(0.0, 1.0)),
-        );
+        take(&mut self.error_rate, beat.error_rate.map(|rate| rate.clamp(0.0, 1.0)));
         take(&mut self.sample_error, beat.sample_error);
         take(&mut self.active_tasks, beat.active_tasks);
         take(&mut self.uptime_seconds, beat.uptime_seconds);
         take(&mut self.current_task, beat.current_task);
-        let spend = beat
-            .monthly_spend
-            .map(|cents| cents.clamp(0, MAX_SPEND_CENTS));
+        let spend = beat.monthly_spend.map(|cents| cents.clamp(0, MAX_SPEND_CENTS));
         take(&mut self.monthly_spend, spend.filter(|cents| *cents != 0));
         take(&mut self.runtime_state, beat.runtime_state);
         if let Some(metadata) = beat.runtime_metadata {
@@ -138,10 +131,7 @@ impl Vitals {
 
     /// Returns whether the agent declared `capability`.
     pub fn has(&self, capability: &str) -> bool {
-        let declared = self
-            .metadata
-            .as_ref()
-            .and_then(|m| m.capabilities.get(capability));
+        let declared = self.metadata.as_ref().and_then(|m| m.capabilities.get(capability));
         declared.copied().unwrap_or(false)
     }
 }
@@ -163,10 +153,7 @@ mod tests {
     }
 
     fn rate(error_rate: f64) -> Beat {
-        Beat {
-            error_rate: Some(error_rate),
-            ..Beat::default()
-        }
+        Beat { error_rate: Some(error_rate), ..Beat::default() }
     }
 
     #[test]
@@ -184,10 +171,7 @@ mod tests {
 
     #[test]
     fn a_wedged_runtime_degrades_and_any_state_blocks_recovery() {
-        let mut vitals = Vitals {
-            runtime_state: WEDGED.into(),
-            ..Vitals::default()
-        };
+        let mut vitals = Vitals { runtime_state: WEDGED.into(), ..Vitals::default() };
         assert_eq!(vitals.health(Status::Online), Health::Sick);
         vitals.runtime_state = "compacting".into();
         assert_eq!(vitals.health(Status::Online), Health::Unclear);
@@ -197,24 +181,12 @@ mod tests {
     #[test]
     fn an_agent_that_manages_its_status_is_not_judged_by_its_error_rate() {
         let capabilities = BTreeMap::from([(STATUS_MGMT.to_owned(), true)]);
-        let metadata = RuntimeMetadata {
-            capabilities,
-            idle_timeout_seconds: None,
-        };
+        let metadata = RuntimeMetadata { capabilities, idle_timeout_seconds: None };
         let mut vitals = Vitals::default();
-        vitals.merge(
-            Beat {
-                runtime_metadata: Some(metadata),
-                ..rate(0.9)
-            },
-            at(1),
-        );
+        vitals.merge(Beat { runtime_metadata: Some(metadata), ..rate(0.9) }, at(1));
         assert_eq!(vitals.health(Status::Online), Health::Unclear);
         vitals.merge(rate(0.9), at(2));
-        assert!(
-            vitals.has(STATUS_MGMT),
-            "a beat without metadata keeps what was declared"
-        );
+        assert!(vitals.has(STATUS_MGMT), "a beat without metadata keeps what was declared");
     }
 
     #[test]
@@ -226,21 +198,9 @@ mod tests {
             ..Vitals::default()
         };
         let before = vitals.clone();
-        let merged = vitals.merge(
-            Beat {
-                monthly_spend: Some(0),
-                ..Beat::default()
-            },
-            at(9),
-        );
+        let merged = vitals.merge(Beat { monthly_spend: Some(0), ..Beat::default() }, at(9));
         assert!(!merged.task_changed);
-        assert_eq!(
-            Vitals {
-                last_heartbeat_at: Some(at(9)),
-                ..before
-            },
-            vitals
-        );
+        assert_eq!(Vitals { last_heartbeat_at: Some(at(9)), ..before }, vitals);
     }
 
     proptest! {

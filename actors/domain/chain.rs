@@ -30,20 +30,8 @@ pub fn hash(event: &Event) -> [u8; 32] {
     field(&mut sha, event.kind.as_bytes());
     field(&mut sha, canonical(&event.payload).as_bytes());
     field(&mut sha, canonical(&change).as_bytes());
-    field(
-        &mut sha,
-        event
-            .agent_id
-            .as_ref()
-            .map_or(&[], |id| id.as_bytes().as_slice()),
-    );
-    field(
-        &mut sha,
-        event
-            .target_id
-            .as_ref()
-            .map_or(&[], |id| id.0.as_bytes().as_slice()),
-    );
+    field(&mut sha, event.agent_id.as_ref().map_or(&[], |id| id.as_bytes().as_slice()));
+    field(&mut sha, event.target_id.as_ref().map_or(&[], |id| id.0.as_bytes().as_slice()));
     sha.finalize().into()
 }
 
@@ -135,10 +123,7 @@ mod tests {
             version: 1,
             kind: "WORKSPACE_ONLINE".into(),
             payload: json!({"a": 1}),
-            change: Delta {
-                tier: Some(3),
-                ..Delta::default()
-            },
+            change: Delta { tier: Some(3), ..Delta::default() },
             agent_id: None,
             target_id: None,
             at: DateTime::from_timestamp(9, 1_000).unwrap(),
@@ -151,46 +136,16 @@ mod tests {
     fn every_field_counts() {
         let base = hash(&event());
         let changed = [
-            Event {
-                id: Uuid::from_u128(7),
-                ..event()
-            },
-            Event {
-                workspace: WorkspaceId(Uuid::from_u128(7)),
-                ..event()
-            },
-            Event {
-                version: 2,
-                ..event()
-            },
-            Event {
-                kind: "WORKSPACE_OFFLINE".into(),
-                ..event()
-            },
-            Event {
-                payload: json!({"a": 2}),
-                ..event()
-            },
-            Event {
-                change: Delta::default(),
-                ..event()
-            },
-            Event {
-                agent_id: Some(Uuid::nil()),
-                ..event()
-            },
-            Event {
-                target_id: Some(WorkspaceId(Uuid::nil())),
-                ..event()
-            },
-            Event {
-                at: DateTime::from_timestamp(9, 2_000).unwrap(),
-                ..event()
-            },
-            Event {
-                prev_hash: [1; 32],
-                ..event()
-            },
+            Event { id: Uuid::from_u128(7), ..event() },
+            Event { workspace: WorkspaceId(Uuid::from_u128(7)), ..event() },
+            Event { version: 2, ..event() },
+            Event { kind: "WORKSPACE_OFFLINE".into(), ..event() },
+            Event { payload: json!({"a": 2}), ..event() },
+            Event { change: Delta::default(), ..event() },
+            Event { agent_id: Some(Uuid::nil()), ..event() },
+            Event { target_id: Some(WorkspaceId(Uuid::nil())), ..event() },
+            Event { at: DateTime::from_timestamp(9, 2_000).unwrap(), ..event() },
+            Event { prev_hash: [1; 32], ..event() },
         ];
         for other in changed {
             assert_ne!(hash(&other), base, "{other:?}");
@@ -207,10 +162,7 @@ mod tests {
     #[test]
     fn strings_cannot_run_into_each_other() {
         assert_ne!(canonical(&json!(["a,1:b"])), canonical(&json!(["a", "b"])));
-        assert_ne!(
-            canonical(&json!({"a": "b"})),
-            canonical(&json!({"a:1:b": ""}))
-        );
+        assert_ne!(canonical(&json!({"a": "b"})), canonical(&json!({"a:1:b": ""})));
     }
 
     proptest! {

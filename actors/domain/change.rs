@@ -21,10 +21,7 @@ pub struct Head {
 
 impl Head {
     /// The head of a workspace without events.
-    pub const GENESIS: Self = Self {
-        version: 0,
-        hash: chain::GENESIS,
-    };
+    pub const GENESIS: Self = Self { version: 0, hash: chain::GENESIS };
 }
 
 /// A change of one workspace that is written whole or not at all.
@@ -62,11 +59,7 @@ pub enum Effect {
     /// Adds an active agent.
     AssignAgent { agent_id: Uuid, model: String },
     /// Deactivates the active agent for `reason`.
-    RetireAgent {
-        agent_id: Uuid,
-        status: AgentStatus,
-        reason: &'static str,
-    },
+    RetireAgent { agent_id: Uuid, status: AgentStatus, reason: &'static str },
     /// Hands the active agent to another workspace.
     MoveAgent { agent_id: Uuid, to: WorkspaceId },
     /// Writes the error text of a failed provision into the heartbeat columns.
@@ -117,12 +110,7 @@ pub struct Draft {
 impl Draft {
     /// Returns an event that concerns only its own workspace.
     pub fn new(kind: &'static str, payload: Value) -> Self {
-        Self {
-            kind,
-            payload,
-            agent_id: None,
-            target_id: None,
-        }
+        Self { kind, payload, agent_id: None, target_id: None }
     }
 }
 
@@ -143,9 +131,7 @@ impl Change {
         let blank = Record::blank(after.id);
         let mut delta = Delta::between(before.unwrap_or(&blank), &after);
         delta.agent_card.clone_from(&card);
-        let moved = before.map_or(after.parent_id.is_some(), |b| {
-            b.parent_id != after.parent_id
-        });
+        let moved = before.map_or(after.parent_id.is_some(), |b| b.parent_id != after.parent_id);
         let exists = before.is_some();
         let mut change = Self {
             after,
@@ -175,10 +161,9 @@ impl Change {
 
     /// Returns where the chain stands once the change is committed.
     pub fn head(&self) -> Head {
-        self.events.last().map_or(self.expect, |last| Head {
-            version: last.version,
-            hash: last.hash,
-        })
+        self.events
+            .last()
+            .map_or(self.expect, |last| Head { version: last.version, hash: last.hash })
     }
 
     fn chain(&mut self, draft: Draft, change: Delta) {
@@ -250,15 +235,9 @@ mod tests {
     fn a_purge_is_part_of_the_chain() {
         let id = WorkspaceId::random();
         let drafts = vec![Draft::new("WORKSPACE_REMOVED", json!({}))];
-        let change = Change::new(
-            None,
-            Record::blank(id),
-            Head::GENESIS,
-            None,
-            drafts,
-            DateTime::UNIX_EPOCH,
-        )
-        .with(Effect::Purge);
+        let change =
+            Change::new(None, Record::blank(id), Head::GENESIS, None, drafts, DateTime::UNIX_EPOCH)
+                .with(Effect::Purge);
         let last = change.events.last().unwrap();
         assert!(last.change.purged);
         assert_eq!(chain::hash(last), last.hash);

@@ -90,11 +90,7 @@ impl Hierarchy {
                 return Err(ParentRefused::Cycle);
             }
         }
-        if above + self.height(id) > MAX_DEPTH {
-            Err(ParentRefused::TooDeep)
-        } else {
-            Ok(())
-        }
+        if above + self.height(id) > MAX_DEPTH { Err(ParentRefused::TooDeep) } else { Ok(()) }
     }
 
     /// Returns whether the two may exchange messages. Unknown ids only with themselves.
@@ -130,12 +126,7 @@ impl Hierarchy {
     /// Returns the children of `id` that are not removed.
     pub fn children(&self, id: WorkspaceId) -> Vec<WorkspaceId> {
         let children = self.nodes.get(&id).map(|node| node.children.as_slice());
-        children
-            .unwrap_or_default()
-            .iter()
-            .copied()
-            .filter(|c| self.is_present(*c))
-            .collect()
+        children.unwrap_or_default().iter().copied().filter(|c| self.is_present(*c)).collect()
     }
 
     /// Returns everything below `id` that is not removed, parents before their children.
@@ -284,14 +275,9 @@ mod tests {
     #[test]
     fn rules_of_the_chart() {
         let mut tree = Hierarchy::default();
-        for (child, parent) in [
-            (1, None),
-            (2, None),
-            (3, Some(1)),
-            (4, Some(1)),
-            (5, Some(3)),
-            (6, Some(4)),
-        ] {
+        for (child, parent) in
+            [(1, None), (2, None), (3, Some(1)), (4, Some(1)), (5, Some(3)), (6, Some(4))]
+        {
             tree.put(id(child), parent.map(id), false);
         }
         assert!(tree.may_talk(id(1), id(2)), "roots");

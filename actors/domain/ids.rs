@@ -65,12 +65,7 @@ mod tests {
             assert!(WorkspaceId::parse_loose(form).is_some(), "{form}");
             assert_eq!(WorkspaceId::parse_strict(form).is_some(), form == plain);
         }
-        for bad in [
-            "",
-            "x",
-            "67e55044-10b1-426f-9247",
-            "67e55044-10b1-426f-9247-bb680e5fe0c8 ",
-        ] {
+        for bad in ["", "x", "67e55044-10b1-426f-9247", "67e55044-10b1-426f-9247-bb680e5fe0c8 "] {
             assert!(WorkspaceId::parse_loose(bad).is_none(), "{bad}");
         }
     }

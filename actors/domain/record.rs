@@ -36,9 +36,7 @@ impl Access {
 
     /// Parses the wire and database spelling.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::None, Self::ReadOnly, Self::ReadWrite]
-            .into_iter()
-            .find(|a| a.as_str() == text)
+        [Self::None, Self::ReadOnly, Self::ReadWrite].into_iter().find(|a| a.as_str() == text)
     }
 }
 
@@ -192,11 +190,7 @@ pub struct Folded {
 impl Folded {
     /// Returns the state before the first event.
     pub fn blank(id: WorkspaceId) -> Self {
-        Self {
-            record: Record::blank(id),
-            card: None,
-            purged: false,
-        }
+        Self { record: Record::blank(id), card: None, purged: false }
     }
 
     /// Applies what an event changed. An event after a purge begins a new life.
@@ -242,24 +236,8 @@ pub(crate) mod tests {
             || proptest::option::of(any::<u128>().prop_map(|n| WorkspaceId(Uuid::from_u128(n))));
         let statuses = proptest::sample::select(Status::ALL.to_vec());
         (
-            (
-                ".{0,6}",
-                texts(),
-                0..5i32,
-                statuses,
-                ids(),
-                ids(),
-                texts(),
-                "[a-z]{0,3}",
-            ),
-            (
-                texts(),
-                0..3usize,
-                proptest::option::of(0..9i64),
-                0..4i32,
-                texts(),
-                0..9_000i64,
-            ),
+            (".{0,6}", texts(), 0..5i32, statuses, ids(), ids(), texts(), "[a-z]{0,3}"),
+            (texts(), 0..3usize, proptest::option::of(0..9i64), 0..4i32, texts(), 0..9_000i64),
         )
             .prop_map(|(a, b)| Record {
                 name: a.0,

@@ -11,15 +11,9 @@ pub struct Intensity {
 }
 
 /// A workspace is quarantined at its third failure within a minute (design §2).
-pub const WORKSPACE: Intensity = Intensity {
-    failures: 3,
-    within: Duration::from_secs(60),
-};
+pub const WORKSPACE: Intensity = Intensity { failures: 3, within: Duration::from_secs(60) };
 /// A singleton of the tree may be restarted ten times in ten seconds.
-pub const SINGLETON: Intensity = Intensity {
-    failures: 10,
-    within: Duration::from_secs(10),
-};
+pub const SINGLETON: Intensity = Intensity { failures: 10, within: Duration::from_secs(10) };
 
 /// The wait before the first restart; doubles with every failure in the window.
 pub const FIRST_BACKOFF: Duration = Duration::from_millis(50);
@@ -48,11 +42,7 @@ impl Failures {
     pub fn record(&mut self, now: Duration, intensity: Intensity) -> Verdict {
         self.total += 1;
         self.times.push_back(now);
-        while self
-            .times
-            .front()
-            .is_some_and(|at| now.saturating_sub(*at) > intensity.within)
-        {
+        while self.times.front().is_some_and(|at| now.saturating_sub(*at) > intensity.within) {
             self.times.pop_front();
         }
         if self.times.len() >= intensity.failures {
@@ -69,9 +59,7 @@ impl Failures {
 
     /// Returns whether no failure is younger than `within`.
     pub fn is_quiet(&self, now: Duration, within: Duration) -> bool {
-        self.times
-            .back()
-            .is_none_or(|at| now.saturating_sub(*at) > within)
+        self.times.back().is_none_or(|at| now.saturating_sub(*at) > within)
     }
 }
 
@@ -85,14 +73,8 @@ mod tests {
     fn the_third_failure_within_a_minute_is_too_many() {
         let mut failures = Failures::default();
         let at = Duration::from_secs;
-        assert_eq!(
-            failures.record(at(0), WORKSPACE),
-            Verdict::RestartAfter(FIRST_BACKOFF)
-        );
-        assert_eq!(
-            failures.record(at(30), WORKSPACE),
-            Verdict::RestartAfter(FIRST_BACKOFF * 2)
-        );
+        assert_eq!(failures.record(at(0), WORKSPACE), Verdict::RestartAfter(FIRST_BACKOFF));
+        assert_eq!(failures.record(at(30), WORKSPACE), Verdict::RestartAfter(FIRST_BACKOFF * 2));
         assert_eq!(failures.record(at(60), WORKSPACE), Verdict::GiveUp);
     }
 

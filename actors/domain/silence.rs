@@ -33,13 +33,7 @@ pub enum Judgement {
 impl Observer {
     /// Returns an observer that starts now: everybody has one TTL to be heard.
     pub fn new(ttl: Duration) -> Self {
-        Self {
-            ttl,
-            grace_until: ttl,
-            doubted: false,
-            recent: VecDeque::new(),
-            last_sweep: None,
-        }
+        Self { ttl, grace_until: ttl, doubted: false, recent: VecDeque::new(), last_sweep: None }
     }
 
     /// Decides at `now`, when `silent` of `live` workspaces have been silent for
@@ -47,15 +41,9 @@ impl Observer {
     pub fn judge(&mut self, now: Duration, live: usize, silent: usize) -> Judgement {
         self.notice_own_sleep(now);
         if now < self.grace_until {
-            return Judgement::Grace {
-                until: self.grace_until,
-            };
+            return Judgement::Grace { until: self.grace_until };
         }
-        while self
-            .recent
-            .front()
-            .is_some_and(|(at, _)| now.saturating_sub(*at) > self.ttl)
-        {
+        while self.recent.front().is_some_and(|(at, _)| now.saturating_sub(*at) > self.ttl) {
             self.recent.pop_front();
         }
         if silent == 0 {
@@ -68,9 +56,7 @@ impl Observer {
             self.doubted = true;
             self.recent.clear();
             self.grace_until = now + self.ttl;
-            return Judgement::Suspect {
-                until: self.grace_until,
-            };
+            return Judgement::Suspect { until: self.grace_until };
         }
         if !self.doubted {
             self.recent.push_back((now, silent));
@@ -88,9 +74,7 @@ impl Observer {
 
     /// A process that was stopped heard nobody: it gives everybody a TTL again.
     fn notice_own_sleep(&mut self, now: Duration) {
-        let slept = self
-            .last_sweep
-            .is_some_and(|last| now.saturating_sub(last) * 2 > self.ttl);
+        let slept = self.last_sweep.is_some_and(|last| now.saturating_sub(last) * 2 > self.ttl);
         if slept {
             self.grace_until = self.grace_until.max(now + self.ttl);
         }
@@ -120,10 +104,7 @@ mod tests {
     #[test]
     fn nobody_is_judged_within_one_ttl_of_the_start() {
         let mut observer = Observer::new(TTL);
-        assert_eq!(
-            observer.judge(secs(1), 5, 5),
-            Judgement::Grace { until: TTL }
-        );
+        assert_eq!(observer.judge(secs(1), 5, 5), Judgement::Grace { until: TTL });
         calm(&mut observer, 5, 2, 60);
         assert_eq!(observer.judge(secs(60), 5, 5), Judgement::Judge);
     }
@@ -139,20 +120,13 @@ mod tests {
     fn when_most_fall_silent_they_get_one_more_ttl_and_no_more() {
         let mut observer = Observer::new(TTL);
         calm(&mut observer, 100, 0, 100);
-        assert_eq!(
-            observer.judge(secs(100), 100, 60),
-            Judgement::Suspect { until: secs(160) }
-        );
+        assert_eq!(observer.judge(secs(100), 100, 60), Judgement::Suspect { until: secs(160) });
         for second in 101..160 {
             let judgement = observer.judge(secs(second), 100, 60);
             assert_eq!(judgement, Judgement::Grace { until: secs(160) });
         }
         assert_eq!(observer.judge(secs(160), 100, 60), Judgement::Judge);
-        assert_eq!(
-            observer.judge(secs(161), 40, 1),
-            Judgement::Judge,
-            "the next death is found"
-        );
+        assert_eq!(observer.judge(secs(161), 40, 1), Judgement::Judge, "the next death is found");
     }
 
     #[test]
@@ -168,20 +142,14 @@ mod tests {
         calm(&mut observer, 40, 0, 100);
         assert_eq!(observer.judge(secs(100), 40, 15), Judgement::Judge);
         let judgement = observer.judge(secs(101), 25, 6);
-        assert!(
-            matches!(judgement, Judgement::Suspect { .. }),
-            "21 of 40 within one TTL"
-        );
+        assert!(matches!(judgement, Judgement::Suspect { .. }), "21 of 40 within one TTL");
     }
 
     #[test]
     fn a_process_that_slept_gives_everybody_time() {
         let mut observer = Observer::new(TTL);
         calm(&mut observer, 5, 0, 100);
-        assert_eq!(
-            observer.judge(secs(500), 5, 5),
-            Judgement::Grace { until: secs(560) }
-        );
+        assert_eq!(observer.judge(secs(500), 5, 5), Judgement::Grace { until: secs(560) });
     }
 
     proptest! {

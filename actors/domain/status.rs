@@ -208,10 +208,7 @@ mod tests {
 
     #[test]
     fn provisioning_always_has_a_timed_way_out() {
-        assert_eq!(
-            Status::Provisioning.after(Trigger::ProvisionFailed),
-            Status::Failed
-        );
+        assert_eq!(Status::Provisioning.after(Trigger::ProvisionFailed), Status::Failed);
     }
 
     #[test]

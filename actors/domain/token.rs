@@ -23,10 +23,7 @@ pub enum Owner {
     /// One workspace's agent.
     Workspace(WorkspaceId),
     /// The organisation, with the power of `scope`.
-    Org {
-        scope: OrgScope,
-        org_id: Option<WorkspaceId>,
-    },
+    Org { scope: OrgScope, org_id: Option<WorkspaceId> },
 }
 
 /// What an organisation token may do.
@@ -49,9 +46,7 @@ impl OrgScope {
 
     /// Parses the wire and database spelling.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Admin, Self::Join]
-            .into_iter()
-            .find(|scope| scope.as_str() == text)
+        [Self::Admin, Self::Join].into_iter().find(|scope| scope.as_str() == text)
     }
 }
 

@@ -44,13 +44,7 @@ impl Frame {
         at: DateTime<Utc>,
         payload: &Value,
     ) -> Self {
-        Self::new(
-            None,
-            workspace,
-            Cow::Borrowed(kind),
-            at,
-            payload.to_string(),
-        )
+        Self::new(None, workspace, Cow::Borrowed(kind), at, payload.to_string())
     }
 
     /// Returns the frame of a heartbeat, the most frequent one.
@@ -62,13 +56,7 @@ impl Frame {
     ) -> Self {
         let payload =
             format!(r#"{{"active_tasks":{active_tasks},"uptime_seconds":{uptime_seconds}}}"#);
-        Self::new(
-            None,
-            workspace,
-            Cow::Borrowed(live_only::WORKSPACE_HEARTBEAT),
-            at,
-            payload,
-        )
+        Self::new(None, workspace, Cow::Borrowed(live_only::WORKSPACE_HEARTBEAT), at, payload)
     }
 
     fn new(
@@ -106,9 +94,7 @@ impl Frame {
         let Some(seq) = self.seq else {
             return self.envelope();
         };
-        self.sequenced
-            .get_or_init(|| self.text(&format!(r#","seq":{seq}"#)).into())
-            .clone()
+        self.sequenced.get_or_init(|| self.text(&format!(r#","seq":{seq}"#)).into()).clone()
     }
 
     /// Returns the server-sent event of contract 03 §5.

@@ -55,10 +55,7 @@ impl Actor for Hub {
 
     async fn pre_start(&self, _: ActorRef<HubMsg>, (): ()) -> Result<State, ActorProcessingErr> {
         // What was published before now will not reach this mailbox.
-        let state = State {
-            subscribers: Vec::new(),
-            told: self.reach.recorded_seq(),
-        };
+        let state = State { subscribers: Vec::new(), told: self.reach.recorded_seq() };
         self.count(&state);
         Ok(state)
     }
@@ -92,9 +89,7 @@ impl Hub {
         if let Some(seq) = frame.seq() {
             state.told = state.told.max(seq);
         }
-        state
-            .subscribers
-            .retain(|subscriber| self.deliver(subscriber, frame));
+        state.subscribers.retain(|subscriber| self.deliver(subscriber, frame));
         self.count(state);
     }
 

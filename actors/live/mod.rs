@@ -84,9 +84,7 @@ pub struct Live {
 
 impl std::fmt::Debug for Live {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Live")
-            .field("reach", &self.reach)
-            .finish_non_exhaustive()
+        f.debug_struct("Live").field("reach", &self.reach).finish_non_exhaustive()
     }
 }
 
@@ -127,26 +125,13 @@ impl Live {
     ) -> Result<Subscription, RuntimeError> {
         let (frames, received) = mpsc::channel(MAX_WAITING);
         let slow = Arc::new(AtomicBool::new(false));
-        let subscriber = Subscriber {
-            audience,
-            frames,
-            slow: Arc::clone(&slow),
-        };
+        let subscriber = Subscriber { audience, frames, slow: Arc::clone(&slow) };
         let shard = self.next_shard.fetch_add(1, Ordering::Relaxed) % self.shards.len();
         let from = self.shards[shard]
-            .call(SUBSCRIBE_LIMIT, |reply| {
-                HubMsg::Subscribe(subscriber, reply)
-            })
+            .call(SUBSCRIBE_LIMIT, |reply| HubMsg::Subscribe(subscriber, reply))
             .await
             .map_err(|_| RuntimeError::Unavailable(None))?;
-        Ok(Subscription::new(
-            self.clone(),
-            audience,
-            received,
-            slow,
-            since,
-            from,
-        ))
+        Ok(Subscription::new(self.clone(), audience, received, slow, since, from))
     }
 
     /// Returns the last sequence that subscribers were told of.
@@ -156,11 +141,7 @@ impl Live {
 
     /// Returns how many subscribers there are.
     pub fn subscribers(&self) -> usize {
-        self.reach
-            .subscribers
-            .iter()
-            .map(|shard| shard.load(Ordering::Acquire))
-            .sum()
+        self.reach.subscribers.iter().map(|shard| shard.load(Ordering::Acquire)).sum()
     }
 
     pub(crate) fn recorded_seq(&self) -> Seq {
@@ -179,11 +160,8 @@ impl Live {
     /// are left out. Called by one task at a time.
     pub(crate) fn record(&self, events: Vec<Recorded>) {
         let told = self.recorded_seq();
-        let new: Vec<_> = events
-            .iter()
-            .filter(|r| r.seq > told)
-            .map(|r| Arc::new(Frame::recorded(r)))
-            .collect();
+        let new: Vec<_> =
+            events.iter().filter(|r| r.seq > told).map(|r| Arc::new(Frame::recorded(r))).collect();
         let Some(last) = new.last().and_then(|frame| frame.seq()) else {
             return;
         };

@@ -56,19 +56,9 @@ impl Subscription {
         since: Option<Seq>,
         from: Seq,
     ) -> Self {
-        let missed = since
-            .filter(|after| *after < from)
-            .map(|after| Missed { after, up_to: from });
+        let missed = since.filter(|after| *after < from).map(|after| Missed { after, up_to: from });
         let told = since.map_or(from, |since| since.max(from));
-        Self {
-            live,
-            audience,
-            frames,
-            slow,
-            missed,
-            told,
-            ready: VecDeque::new(),
-        }
+        Self { live, audience, frames, slow, missed, told, ready: VecDeque::new() }
     }
 
     /// Waits for the next frames.
@@ -95,11 +85,7 @@ impl Subscription {
                 };
             }
             let told = self.told;
-            self.ready.extend(
-                frames
-                    .into_iter()
-                    .filter(|f| f.seq().is_none_or(|seq| seq > told)),
-            );
+            self.ready.extend(frames.into_iter().filter(|f| f.seq().is_none_or(|seq| seq > told)));
         }
     }
 
@@ -128,18 +114,12 @@ impl Subscription {
             }
         };
         self.missed = match page.last() {
-            Some(last) if page.len() == PAGE => Some(Missed {
-                after: last.seq,
-                up_to,
-            }),
+            Some(last) if page.len() == PAGE => Some(Missed { after: last.seq, up_to }),
             _ => None,
         };
-        let frames = page
-            .iter()
-            .map(|recorded| Arc::new(Frame::recorded(recorded)));
+        let frames = page.iter().map(|recorded| Arc::new(Frame::recorded(recorded)));
         let reach = &self.live.reach;
-        self.ready
-            .extend(frames.filter(|frame| reach.admits(self.audience, frame)));
+        self.ready.extend(frames.filter(|frame| reach.admits(self.audience, frame)));
         true
     }
 }

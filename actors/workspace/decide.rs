@@ -29,13 +29,7 @@ pub struct Step {
 
 impl Step {
     fn new(after: Record, draft: Draft) -> Self {
-        Self {
-            after,
-            card: None,
-            drafts: vec![draft],
-            effects: Vec::new(),
-            agent: None,
-        }
+        Self { after, card: None, drafts: vec![draft], effects: Vec::new(), agent: None }
     }
 }
 
@@ -59,16 +53,7 @@ pub(super) fn beat(held: &Held, vitals: &Vitals) -> Decision<()> {
         }
         _ => Draft::new(recorded::WORKSPACE_ONLINE, json!({})),
     };
-    Ok((
-        Some(Step::new(
-            Record {
-                status,
-                ..held.record.clone()
-            },
-            draft,
-        )),
-        (),
-    ))
+    Ok((Some(Step::new(Record { status, ..held.record.clone() }, draft)), ()))
 }
 
 fn degraded(vitals: &Vitals) -> Value {
@@ -96,11 +81,7 @@ pub(super) fn register(
     if token_issued && had_tokens && !registration.may_reclaim {
         return Err(RuntimeError::TokensRevoked);
     }
-    let kept = held
-        .record
-        .url
-        .as_ref()
-        .filter(|url| url.starts_with(LOCAL_URL));
+    let kept = held.record.url.as_ref().filter(|url| url.starts_with(LOCAL_URL));
     let url = kept.unwrap_or(&registration.url).clone();
     let after = Record {
         status: held.record.status.after(Trigger::Register),
@@ -111,8 +92,7 @@ pub(super) fn register(
     let mut step = Step::new(after, Draft::new(recorded::WORKSPACE_ONLINE, payload));
     step.card = Some(stored_card(&registration.agent_card));
     if token_issued {
-        step.effects
-            .push(Effect::IssueToken(registration.token.clone()));
+        step.effects.push(Effect::IssueToken(registration.token.clone()));
     }
     Ok((Some(step), Registered { token_issued }))
 }
@@ -156,10 +136,7 @@ pub(super) fn patch(held: &Held, patch: &Patch) -> Result<Option<Step>, RuntimeE
         drafts.push(Draft { target_id, ..draft });
     }
     if !fields.is_empty() {
-        drafts.push(Draft::new(
-            recorded::WORKSPACE_UPDATED,
-            Value::Object(fields),
-        ));
+        drafts.push(Draft::new(recorded::WORKSPACE_UPDATED, Value::Object(fields)));
     }
     if drafts.is_empty() {
         return Ok(None);
@@ -169,13 +146,7 @@ pub(super) fn patch(held: &Held, patch: &Patch) -> Result<Option<Step>, RuntimeE
     } else {
         vec![Effect::Layout(patch.layout)]
     };
-    Ok(Some(Step {
-        after,
-        card: None,
-        drafts,
-        effects,
-        agent: None,
-    }))
+    Ok(Some(Step { after, card: None, drafts, effects, agent: None }))
 }
 
 fn changed_fields(before: &Record, after: &Record) -> serde_json::Map<String, Value> {
@@ -203,18 +174,12 @@ pub(super) fn silence(held: &Held, patience: &Patience) -> (Option<Step>, bool) 
     if status == record.status {
         return (None, false);
     }
-    let after = Record {
-        status,
-        ..record.clone()
-    };
+    let after = Record { status, ..record.clone() };
     if trigger == Trigger::Silence {
         let draft = Draft::new(recorded::WORKSPACE_OFFLINE, json!({}));
         return (Some(Step::new(after, draft)), true);
     }
-    let seconds = patience
-        .with(record.status, &record.runtime)
-        .unwrap_or_default()
-        .as_secs();
+    let seconds = patience.with(record.status, &record.runtime).unwrap_or_default().as_secs();
     let error = format!("no agent registered or beat within {seconds} s of provisioning");
     let payload = json!({
         "error": error,
@@ -222,10 +187,7 @@ pub(super) fn silence(held: &Held, patience: &Patience) -> (Option<Step>, bool) 
         "runtime": record.runtime,
         "source": "provision_timeout_sweep",
     });
-    let mut step = Step::new(
-        after,
-        Draft::new(recorded::WORKSPACE_PROVISION_FAILED, payload),
-    );
+    let mut step = Step::new(after, Draft::new(recorded::WORKSPACE_PROVISION_FAILED, payload));
     step.effects.push(Effect::SampleError(error));
     (Some(step), true)
 }
@@ -242,61 +204,25 @@ pub(super) fn agent(held: &Held, command: &AgentCommand) -> Decision<AgentChange
 }
 
 fn assign(held: &Held, model: &str) -> (Option<Step>, AgentChanged) {
-    let agent = AgentRow {
-        id: Uuid::new_v4(),
-        model: model.to_owned(),
-    };
+    let agent = AgentRow { id: Uuid::new_v4(), model: model.to_owned() };
     let payload = json!({"agent_id": agent.id, "model": model});
-    let effect = Effect::AssignAgent {
-        agent_id: agent.id,
-        model: model.to_owned(),
-    };
-    let step = agent_step(
-        held,
-        recorded::AGENT_ASSIGNED,
-        payload,
-        vec![effect],
-        Some(&agent),
-    );
-    (
-        Some(step),
-        AgentChanged {
-            agent,
-            old_model: None,
-        },
-    )
+    let effect = Effect::AssignAgent { agent_id: agent.id, model: model.to_owned() };
+    let step = agent_step(held, recorded::AGENT_ASSIGNED, payload, vec![effect], Some(&agent));
+    (Some(step), AgentChanged { agent, old_model: None })
 }
 
 fn replace(held: &Held, old: &AgentRow, model: &str) -> (Option<Step>, AgentChanged) {
-    let agent = AgentRow {
-        id: Uuid::new_v4(),
-        model: model.to_owned(),
-    };
+    let agent = AgentRow { id: Uuid::new_v4(), model: model.to_owned() };
     let payload = json!({"agent_id": agent.id, "model": model, "old_model": old.model});
     let retire = Effect::RetireAgent {
         agent_id: old.id,
         status: AgentStatus::Replaced,
         reason: "model_replaced",
     };
-    let assign = Effect::AssignAgent {
-        agent_id: agent.id,
-        model: model.to_owned(),
-    };
+    let assign = Effect::AssignAgent { agent_id: agent.id, model: model.to_owned() };
     let effects = vec![retire, assign];
-    let step = agent_step(
-        held,
-        recorded::AGENT_REPLACED,
-        payload,
-        effects,
-        Some(&agent),
-    );
-    (
-        Some(step),
-        AgentChanged {
-            agent,
-            old_model: Some(old.model.clone()),
-        },
-    )
+    let step = agent_step(held, recorded::AGENT_REPLACED, payload, effects, Some(&agent));
+    (Some(step), AgentChanged { agent, old_model: Some(old.model.clone()) })
 }
 
 fn retire(held: &Held, old: &AgentRow) -> (Option<Step>, AgentChanged) {
@@ -310,13 +236,7 @@ fn retire(held: &Held, old: &AgentRow) -> (Option<Step>, AgentChanged) {
     for draft in &mut step.drafts {
         draft.agent_id = Some(old.id);
     }
-    (
-        Some(step),
-        AgentChanged {
-            agent: old.clone(),
-            old_model: None,
-        },
-    )
+    (Some(step), AgentChanged { agent: old.clone(), old_model: None })
 }
 
 fn agent_step(
@@ -326,10 +246,7 @@ fn agent_step(
     effects: Vec<Effect>,
     now: Option<&AgentRow>,
 ) -> Step {
-    let draft = Draft {
-        agent_id: now.map(|agent| agent.id),
-        ..Draft::new(kind, payload)
-    };
+    let draft = Draft { agent_id: now.map(|agent| agent.id), ..Draft::new(kind, payload) };
     let mut step = Step::new(held.record.clone(), draft);
     step.effects = effects;
     step.agent = Some(now.cloned());

@@ -28,16 +28,8 @@ pub struct Demo {
 impl Demo {
     /// Everyone on the canvas of a first run.
     pub const ALL: [Self; 2] = [
-        Self {
-            name: "Ada",
-            role: "Answers questions with an echo",
-            file: "ada.json",
-        },
-        Self {
-            name: "Grace",
-            role: "Repeats what she hears",
-            file: "grace.json",
-        },
+        Self { name: "Ada", role: "Answers questions with an echo", file: "ada.json" },
+        Self { name: "Grace", role: "Repeats what she hears", file: "grace.json" },
     ];
 
     fn config(self, platform_url: &str, join_token: &SecretString, data_dir: &Path) -> AgentConfig {
@@ -90,10 +82,7 @@ async fn supervise(config: AgentConfig, stop: CancellationToken) {
         match agent.join_next().await {
             Some(Ok(Ok(Exit::Stopped))) | None => return,
             Some(Ok(Ok(Exit::Gone))) => {
-                info!(
-                    name = config.name,
-                    "its workspace was removed; this demo agent stays away"
-                );
+                info!(name = config.name, "its workspace was removed; this demo agent stays away");
                 return;
             }
             Some(Ok(Err(failure))) => {

@@ -51,34 +51,20 @@ impl Identity {
     pub(super) async fn open(config: &AgentConfig) -> Result<Self, AgentError> {
         let Some(path) = &config.token_file else {
             let workspace_id = config.workspace_id.unwrap_or_else(Uuid::new_v4);
-            return Ok(Self {
-                workspace_id,
-                stored: None,
-                file: None,
-            });
+            return Ok(Self { workspace_id, stored: None, file: None });
         };
         let found = read(path).await.map_err(|source| failed(path, source))?;
         let workspace_id = match (&found, config.workspace_id) {
             (Some(found), Some(wanted)) if found.workspace_id != wanted => {
                 let (path, found) = (path.clone(), found.workspace_id);
-                return Err(AgentError::ForeignTokenFile {
-                    path,
-                    found,
-                    wanted,
-                });
+                return Err(AgentError::ForeignTokenFile { path, found, wanted });
             }
             (Some(found), _) => found.workspace_id,
             (None, wanted) => wanted.unwrap_or_else(Uuid::new_v4),
         };
         let is_new = found.is_none();
-        let stored = found
-            .and_then(|found| found.auth_token)
-            .map(SecretString::from);
-        let identity = Self {
-            workspace_id,
-            stored,
-            file: Some(path.clone()),
-        };
+        let stored = found.and_then(|found| found.auth_token).map(SecretString::from);
+        let identity = Self { workspace_id, stored, file: Some(path.clone()) };
         if is_new {
             identity.write(None).await?;
         }
@@ -113,17 +99,12 @@ impl Identity {
         };
         let text = serde_json::to_vec(&stored).map(Zeroizing::new);
         let text = text.map_err(|error| failed(path, error.into()))?;
-        replace(path, &text)
-            .await
-            .map_err(|error| failed(path, error.into()))
+        replace(path, &text).await.map_err(|error| failed(path, error.into()))
     }
 }
 
 fn failed(path: &Path, source: BoxError) -> AgentError {
-    AgentError::TokenFile {
-        path: path.to_owned(),
-        source,
-    }
+    AgentError::TokenFile { path: path.to_owned(), source }
 }
 
 async fn read(path: &Path) -> Result<Option<Found>, BoxError> {
@@ -133,19 +114,15 @@ async fn read(path: &Path) -> Result<Option<Found>, BoxError> {
         Err(error) => return Err(error.into()),
     };
     if facts.len() > FILE_LIMIT {
-        return Err(format!(
-            "it is {} bytes long; at most {FILE_LIMIT} are read",
-            facts.len()
-        )
-        .into());
+        return Err(
+            format!("it is {} bytes long; at most {FILE_LIMIT} are read", facts.len()).into()
+        );
     }
     tighten(path, &facts).await?;
     let text = Zeroizing::new(tokio::fs::read(path).await?);
     // The parser's own message could quote the token.
     let wanted = r#"it is not {"workspace_id":"<UUID>","auth_token":"<token>"}"#;
-    serde_json::from_slice(&text)
-        .map(Some)
-        .map_err(|_| wanted.into())
+    serde_json::from_slice(&text).map(Some).map_err(|_| wanted.into())
 }
 
 /// Takes away what a careless copy gave to others.
@@ -167,10 +144,7 @@ async fn tighten(_: &Path, _: &std::fs::Metadata) -> std::io::Result<()> {
 
 /// Writes beside the file and renames over it.
 async fn replace(path: &Path, text: &[u8]) -> std::io::Result<()> {
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         tokio::fs::create_dir_all(folder).await?;
     }
     let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -202,10 +176,7 @@ mod tests {
     use super::*;
 
     fn with_file(path: &Path) -> AgentConfig {
-        AgentConfig {
-            token_file: Some(path.to_owned()),
-            ..config("http://localhost:1")
-        }
+        AgentConfig { token_file: Some(path.to_owned()), ..config("http://localhost:1") }
     }
 
     fn mode(path: &Path) -> u32 {
@@ -244,15 +215,9 @@ mod tests {
         let path = folder.path().join("token.json");
         Identity::open(&with_file(&path)).await.unwrap();
         let before = std::fs::read(&path).unwrap();
-        let other = AgentConfig {
-            workspace_id: Some(Uuid::new_v4()),
-            ..with_file(&path)
-        };
+        let other = AgentConfig { workspace_id: Some(Uuid::new_v4()), ..with_file(&path) };
         let error = Identity::open(&other).await.unwrap_err();
-        assert!(
-            matches!(error, AgentError::ForeignTokenFile { .. }),
-            "{error}"
-        );
+        assert!(matches!(error, AgentError::ForeignTokenFile { .. }), "{error}");
         assert_eq!(std::fs::read(&path).unwrap(), before);
     }
 

@@ -102,10 +102,7 @@ pub enum AgentError {
     #[error(transparent)]
     Setting(#[from] SettingError),
     #[error("cannot listen on {address}")]
-    Bind {
-        address: SocketAddr,
-        source: std::io::Error,
-    },
+    Bind { address: SocketAddr, source: std::io::Error },
     #[error("cannot use the token file {}", path.display())]
     TokenFile { path: PathBuf, source: BoxError },
     #[error(
@@ -113,11 +110,7 @@ pub enum AgentError {
          give another ISOMER_TOKEN_FILE or leave WORKSPACE_ID unset",
         path.display()
     )]
-    ForeignTokenFile {
-        path: PathBuf,
-        found: Uuid,
-        wanted: Uuid,
-    },
+    ForeignTokenFile { path: PathBuf, found: Uuid, wanted: Uuid },
     #[error("no TLS provider is installed in this process")]
     NoTlsProvider,
     #[error("cannot make an HTTP client")]
@@ -146,10 +139,7 @@ pub async fn run(config: AgentConfig, stop: CancellationToken) -> Result<Exit, A
     settings::check(&config)?;
     let identity = identity::Identity::open(&config).await?;
     let listener = listen(&config).await?;
-    let port = listener
-        .local_addr()
-        .map_err(|error| AgentError::Server(error.into()))?
-        .port();
+    let port = listener.local_addr().map_err(|error| AgentError::Server(error.into()))?.port();
     let url = public_url(&config, port);
     let card = card::card(&config, &url);
     let agent = Arc::new(rpc::Agent::new(&config, &card)?);
@@ -175,10 +165,7 @@ pub async fn run(config: AgentConfig, stop: CancellationToken) -> Result<Exit, A
     };
     work.cancel();
     if tokio::time::timeout(DRAIN_LIMIT, server).await.is_err() {
-        warn!(
-            limit_seconds = DRAIN_LIMIT.as_secs(),
-            "calls under way were cut"
-        );
+        warn!(limit_seconds = DRAIN_LIMIT.as_secs(), "calls under way were cut");
     }
     info!(?exit, "agent has ended");
     Ok(exit)
@@ -186,9 +173,7 @@ pub async fn run(config: AgentConfig, stop: CancellationToken) -> Result<Exit, A
 
 async fn listen(config: &AgentConfig) -> Result<TcpListener, AgentError> {
     let address = SocketAddr::new(config.bind, config.port);
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| AgentError::Bind { address, source })
+    TcpListener::bind(address).await.map_err(|source| AgentError::Bind { address, source })
 }
 
 /// The URL that is registered. Loopback is called `localhost`, because the
@@ -216,7 +201,5 @@ fn http_client(
     if settings::is_loopback(base) {
         builder = builder.no_proxy();
     }
-    builder
-        .build()
-        .map_err(|error| AgentError::Client(error.into()))
+    builder.build().map_err(|error| AgentError::Client(error.into()))
 }

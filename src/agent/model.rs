@@ -78,10 +78,7 @@ impl Model {
                 accepted: "an http or https URL",
             })
         })?;
-        let role = config
-            .role
-            .as_deref()
-            .unwrap_or("a helpful agent in a team");
+        let role = config.role.as_deref().unwrap_or("a helpful agent in a team");
         Ok(Self {
             client: http_client(&url, None)?,
             url,
@@ -107,17 +104,10 @@ impl Model {
             .and_then(|kind| kind.to_str().ok())
             .is_some_and(|kind| kind.starts_with("text/event-stream"));
         let source = match streams {
-            true => Source::Lines {
-                response,
-                buffer: Vec::new(),
-            },
+            true => Source::Lines { response, buffer: Vec::new() },
             false => Source::Whole(Some(response)),
         };
-        Ok(Deltas {
-            source,
-            deadline,
-            total: 0,
-        })
+        Ok(Deltas { source, deadline, total: 0 })
     }
 
     async fn ask(
@@ -181,9 +171,7 @@ async fn whole(response: Response, deadline: Instant) -> Result<String, ModelErr
         .map_err(|_| ModelError::TooSlow)?
         .ok_or(ModelError::BrokeOff)?;
     let answer: Value = serde_json::from_slice(&body).map_err(|_| ModelError::NotACompletion)?;
-    let text = answer
-        .pointer("/choices/0/message/content")
-        .and_then(Value::as_str);
+    let text = answer.pointer("/choices/0/message/content").and_then(Value::as_str);
     match text {
         Some(text) if text.len() > TEXT_LIMIT => Err(ModelError::TooLong),
         Some(text) => Ok(text.to_owned()),
@@ -237,9 +225,7 @@ fn read_line(line: &[u8]) -> Result<Line, ModelError> {
     if event.get("error").is_some_and(|error| !error.is_null()) {
         return Err(ModelError::BrokeOff);
     }
-    let text = event
-        .pointer("/choices/0/delta/content")
-        .and_then(Value::as_str);
+    let text = event.pointer("/choices/0/delta/content").and_then(Value::as_str);
     Ok(match text {
         Some(text) if !text.is_empty() => Line::Text(text.to_owned()),
         _ => Line::Other,

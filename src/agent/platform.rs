@@ -72,11 +72,7 @@ impl Platform {
             accepted: "an http or https URL",
         })?;
         let client = http_client(&url, Some(ANSWER_LIMIT))?;
-        Ok(Self {
-            client,
-            base,
-            workspace_id,
-        })
+        Ok(Self { client, base, workspace_id })
     }
 
     /// Registers URL and card. The answer may hold a fresh token of our own.
@@ -102,13 +98,8 @@ impl Platform {
             #[serde(flatten)]
             reading: &'a Reading,
         }
-        let body = Beat {
-            workspace_id: self.workspace_id,
-            reading,
-        };
-        let request = self
-            .client
-            .post(format!("{}/registry/heartbeat", self.base));
+        let body = Beat { workspace_id: self.workspace_id, reading };
+        let request = self.client.post(format!("{}/registry/heartbeat", self.base));
         self.send(request.json(&body), bearer).await.0
     }
 
@@ -123,10 +114,7 @@ impl Platform {
             return;
         };
         let mut change = serde_json::Map::new();
-        if known
-            .name
-            .is_none_or(|known| known == self.workspace_id.to_string())
-        {
+        if known.name.is_none_or(|known| known == self.workspace_id.to_string()) {
             change.insert("name".into(), json!(name));
         }
         if let Some(role) = role
@@ -135,8 +123,7 @@ impl Platform {
             change.insert("role".into(), json!(role));
         }
         if !change.is_empty() {
-            self.send(self.client.patch(&url).json(&change), Some(bearer))
-                .await;
+            self.send(self.client.patch(&url).json(&change), Some(bearer)).await;
         }
     }
 
@@ -209,10 +196,7 @@ pub(super) async fn bounded_body(mut response: Response, limit: usize) -> Option
 
 fn error_text(body: &[u8]) -> String {
     let parsed = serde_json::from_slice::<Value>(body).unwrap_or_default();
-    let text = parsed
-        .get("error")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let text = parsed.get("error").and_then(Value::as_str).unwrap_or_default();
     text.chars().take(ERROR_CHARS).collect()
 }
 

@@ -94,11 +94,7 @@ impl Agent {
         place: OwnedSemaphorePermit,
         stop: CancellationToken,
     ) -> Response {
-        let Call {
-            id,
-            generation,
-            request,
-        } = call;
+        let Call { id, generation, request } = call;
         let result = match request {
             Request::Send(prompt) => self.send(prompt, generation).await,
             Request::Stream(prompt) => match self.stream(prompt, &id, generation, place, stop) {
@@ -149,11 +145,7 @@ impl Agent {
     ) -> Result<Response, RpcError> {
         self.refuse_continuation(&prompt)?;
         let (events, queue) = mpsc::channel(STREAM_QUEUE);
-        let out = Events {
-            events,
-            id: id.clone(),
-            generation,
-        };
+        let out = Events { events, id: id.clone(), generation };
         let agent = Arc::clone(&self);
         self.streams.spawn(async move {
             let _place = place;
@@ -162,12 +154,7 @@ impl Agent {
             _ = match &agent.mind {
                 Mind::Echo => echo(prompt, guard, &out).await,
                 Mind::Model(model) => {
-                    let writer = Writer {
-                        agent: &agent,
-                        model,
-                        out: &out,
-                        stop,
-                    };
+                    let writer = Writer { agent: &agent, model, out: &out, stop };
                     writer.run(prompt, guard).await
                 }
             };
@@ -205,10 +192,7 @@ impl Agent {
 }
 
 fn unknown_task() -> RpcError {
-    RpcError::new(
-        Code::TaskNotFound,
-        "no such task; the agent keeps the most recent ones only",
-    )
+    RpcError::new(Code::TaskNotFound, "no such task; the agent keeps the most recent ones only")
 }
 
 /// The reader of a stream has left.
@@ -230,9 +214,7 @@ impl Events {
 
 async fn echo(prompt: Prompt, guard: CallGuard, out: &Events) -> Result<(), Left> {
     let context_id = prompt.context_id.unwrap_or_else(fresh_id);
-    let sent = out
-        .send(Reply::Message(Message::new(context_id, prompt.text)))
-        .await;
+    let sent = out.send(Reply::Message(Message::new(context_id, prompt.text))).await;
     if sent.is_ok() {
         guard.succeeded();
     }
@@ -296,12 +278,7 @@ impl Writer<'_> {
                 Ok(None) => return Ok(Ended::Completed),
                 Err(error) => return failed(error),
             };
-            self.out
-                .send(Reply::Delta {
-                    task: task.clone(),
-                    text: piece.clone(),
-                })
-                .await?;
+            self.out.send(Reply::Delta { task: task.clone(), text: piece.clone() }).await?;
             task.text.push_str(&piece);
             self.agent.tasks.update(task);
         }

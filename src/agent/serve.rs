@@ -129,11 +129,7 @@ fn router(agent: Arc<Agent>, stop: CancellationToken) -> Router {
 }
 
 async fn card(State(shared): State<Shared>) -> Response {
-    (
-        [(header::CONTENT_TYPE, "application/json")],
-        shared.agent.card(),
-    )
-        .into_response()
+    ([(header::CONTENT_TYPE, "application/json")], shared.agent.card()).into_response()
 }
 
 /// Errors of the protocol are answered with 200, as JSON-RPC over HTTP wants;
@@ -149,10 +145,8 @@ async fn rpc(State(shared): State<Shared>, request: Request<Body>) -> Result<Res
         Ok(body) => body,
         Err((status, error)) => return Ok(refused(status, &error)),
     };
-    let version = parts
-        .headers
-        .get("A2A-Version")
-        .map(|value| value.to_str().unwrap_or("unreadable"));
+    let version =
+        parts.headers.get("A2A-Version").map(|value| value.to_str().unwrap_or("unreadable"));
     Ok(match parse(&body, version) {
         Ok(call) => shared.agent.call(call, place, shared.stop).await,
         Err((id, error)) => axum::Json(error.response(&id)).into_response(),
@@ -163,14 +157,9 @@ async fn rpc(State(shared): State<Shared>, request: Request<Body>) -> Result<Res
 async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, (StatusCode, RpcError)> {
     let too_long = || {
         let text = format!("the body is longer than {BODY_LIMIT} bytes");
-        (
-            StatusCode::PAYLOAD_TOO_LARGE,
-            RpcError::new(Code::InvalidRequest, text),
-        )
+        (StatusCode::PAYLOAD_TOO_LARGE, RpcError::new(Code::InvalidRequest, text))
     };
-    let announced = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok());
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     let announced = announced.and_then(|length| length.parse::<usize>().ok());
     if announced.is_some_and(|length| length > BODY_LIMIT) {
         return Err(too_long());

@@ -41,10 +41,7 @@ impl Tasks {
             let oldest = kept.iter().position(|kept| kept.task.state.is_final());
             oldest.map(|index| kept.remove(index));
         }
-        kept.push_back(Kept {
-            task,
-            cancel: cancel.clone(),
-        });
+        kept.push_back(Kept { task, cancel: cancel.clone() });
         cancel
     }
 

@@ -46,11 +46,7 @@ pub(super) struct Reading {
 
 impl Vitals {
     pub(super) fn new() -> Self {
-        Self {
-            started: Instant::now(),
-            signs: Mutex::default(),
-            changed: Notify::new(),
-        }
+        Self { started: Instant::now(), signs: Mutex::default(), changed: Notify::new() }
     }
 
     /// Counts a call as active until the returned guard is dropped.
@@ -60,11 +56,7 @@ impl Vitals {
         signs.next_call += 1;
         signs.active.insert(call, one_line(task, TASK_CHARS));
         drop(signs);
-        CallGuard {
-            vitals: Arc::clone(self),
-            call,
-            announced: false,
-        }
+        CallGuard { vitals: Arc::clone(self), call, announced: false }
     }
 
     /// Forgets what is too old and reads the rest.
@@ -80,12 +72,7 @@ impl Vitals {
             error_rate: failed as f64 / total as f64,
             sample_error: error.map(|(_, text)| text.clone()).unwrap_or_default(),
             active_tasks: signs.active.len(),
-            current_task: signs
-                .active
-                .values()
-                .next_back()
-                .cloned()
-                .unwrap_or_default(),
+            current_task: signs.active.values().next_back().cloned().unwrap_or_default(),
             uptime_seconds: now.duration_since(self.started).as_secs(),
         }
     }
@@ -133,8 +120,7 @@ impl CallGuard {
     }
 
     pub(super) fn failed(self, error: &str) {
-        self.vitals
-            .finish(false, Some(one_line(error, ERROR_CHARS)));
+        self.vitals.finish(false, Some(one_line(error, ERROR_CHARS)));
     }
 }
 
@@ -172,10 +158,7 @@ mod tests {
 
         tokio::time::advance(RECENT_AGE).await;
         let reading = vitals.read();
-        assert_eq!(
-            (reading.error_rate, reading.sample_error.as_str()),
-            (0.0, "")
-        );
+        assert_eq!((reading.error_rate, reading.sample_error.as_str()), (0.0, ""));
         assert_eq!(reading.uptime_seconds, RECENT_AGE.as_secs());
     }
 

@@ -52,10 +52,7 @@ pub enum AppError {
     #[error("the runtime did not start")]
     Start(#[from] StartError),
     #[error("the administrator token in {path} cannot be kept")]
-    AdminToken {
-        path: std::path::PathBuf,
-        source: std::io::Error,
-    },
+    AdminToken { path: std::path::PathBuf, source: std::io::Error },
     #[error("the system gives no randomness")]
     Randomness,
     #[error("metrics cannot be registered")]
@@ -79,29 +76,14 @@ pub async fn run(
     let store = open_store(&config).await?;
     let (mirror, relay) = connect_mirror(&config)?;
     let registry = Registry::new();
-    let ports = Ports {
-        store: Arc::clone(&store),
-        mirror,
-        relay,
-        clock: Arc::new(SystemClock),
-    };
-    let settings = Settings {
-        patience: patience(&config.liveness),
-        sweep_every: SWEEP_EVERY,
-    };
+    let ports = Ports { store: Arc::clone(&store), mirror, relay, clock: Arc::new(SystemClock) };
+    let settings = Settings { patience: patience(&config.liveness), sweep_every: SWEEP_EVERY };
     let empty = store.is_empty().await.map_err(StartError::Load)?;
     let mut tree = Tree::start(ports, settings, &registry).await?;
 
     let readiness = Readiness::default();
     let admin_token = secrets::admin_token(&config)?;
-    let app = shared(
-        &config,
-        &tree,
-        store,
-        registry,
-        readiness.clone(),
-        admin_token.clone(),
-    )?;
+    let app = shared(&config, &tree, store, registry, readiness.clone(), admin_token.clone())?;
     let stopping = app.stopping.clone();
     let link = login_link(address, app.sessions.login_code());
     secrets::keep_link(&config, &link)?;
@@ -150,12 +132,9 @@ pub async fn run(
 pub async fn open_store(config: &Config) -> Result<Arc<dyn Store>, AppError> {
     match &config.store {
         StoreConfig::Embedded => Ok(Arc::new(SqliteStore::open(&config.data_dir).await?)),
-        StoreConfig::Postgres {
-            url,
-            max_connections,
-        } => Ok(Arc::new(
-            PgStore::connect(url.expose_secret(), *max_connections).await?,
-        )),
+        StoreConfig::Postgres { url, max_connections } => {
+            Ok(Arc::new(PgStore::connect(url.expose_secret(), *max_connections).await?))
+        }
     }
 }
 
@@ -191,11 +170,7 @@ fn shared(
     readiness: Readiness,
     admin_token: SecretString,
 ) -> Result<App, AppError> {
-    let external = config
-        .platform
-        .external_platform_url
-        .as_deref()
-        .unwrap_or_default();
+    let external = config.platform.external_platform_url.as_deref().unwrap_or_default();
     let secure = external.starts_with("https://");
     let sessions = Sessions::new(&admin_token, secure).map_err(|_| AppError::Randomness)?;
     Ok(App::new(Shared {
@@ -235,11 +210,7 @@ fn start_demo(
 }
 
 fn login_link(address: SocketAddr, code: &SecretString) -> String {
-    format!(
-        "http://{}/login?token={}",
-        reachable(address),
-        code.expose_secret()
-    )
+    format!("http://{}/login?token={}", reachable(address), code.expose_secret())
 }
 
 /// An address that listens everywhere is reached here.

@@ -24,10 +24,7 @@ pub fn admin_token(config: &Config) -> Result<SecretString, AppError> {
         return Ok(given.clone());
     }
     let path = config.data_dir.join(ADMIN_TOKEN);
-    let failed = |source| AppError::AdminToken {
-        path: path.clone(),
-        source,
-    };
+    let failed = |source| AppError::AdminToken { path: path.clone(), source };
     match std::fs::read_to_string(&path) {
         Ok(text) if !text.trim().is_empty() => Ok(SecretString::from(text.trim().to_owned())),
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
@@ -55,12 +52,8 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
         std::fs::create_dir_all(folder)?;
     }
     let temporary = path.with_extension("new");
-    let mut file = OpenOptions::new()
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(0o600)
-        .open(&temporary)?;
+    let mut file =
+        OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&temporary)?;
     file.set_permissions(PermissionsExt::from_mode(0o600))?;
     writeln!(file, "{text}")?;
     file.sync_all()?;

@@ -56,10 +56,7 @@ pub enum StoreConfig {
     /// No `DATABASE_URL`: a SQLite file under the data directory.
     Embedded,
     /// `DATABASE_URL`, with at most `DATABASE_MAX_CONNECTIONS` (25) connections.
-    Postgres {
-        url: SecretString,
-        max_connections: u32,
-    },
+    Postgres { url: SecretString, max_connections: u32 },
 }
 
 /// `REDIS_URL`: the liveness mirror and the relay.
@@ -122,10 +119,6 @@ pub struct TelemetryConfig {
 
 impl Default for TelemetryConfig {
     fn default() -> Self {
-        Self {
-            filter: "info".to_owned(),
-            json: false,
-            otlp_endpoint: None,
-        }
+        Self { filter: "info".to_owned(), json: false, otlp_endpoint: None }
     }
 }

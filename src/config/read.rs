@@ -66,10 +66,8 @@ impl Config {
         let env = Source(variable);
         let auth_given = env.admin_token()?;
         let http = env.http(auth_given.is_some())?;
-        let environment = env
-            .text("MOLECULE_ENV")
-            .map(|text| Environment::parse(&text))
-            .unwrap_or_default();
+        let environment =
+            env.text("MOLECULE_ENV").map(|text| Environment::parse(&text)).unwrap_or_default();
         let dev_mode = auth_given.is_none()
             && environment == Environment::Development
             && http.listen.ip().is_loopback();
@@ -81,18 +79,11 @@ impl Config {
             http,
             store,
             redis,
-            auth: AuthConfig {
-                admin_token: auth_given,
-                environment,
-                dev_mode,
-                test_tokens,
-            },
+            auth: AuthConfig { admin_token: auth_given, environment, dev_mode, test_tokens },
             liveness: env.liveness()?,
             platform: env.platform()?,
             telemetry: env.telemetry()?,
-            shutdown: env
-                .seconds("ISOMER_SHUTDOWN_SECONDS", 1, 600)?
-                .unwrap_or(secs(30)),
+            shutdown: env.seconds("ISOMER_SHUTDOWN_SECONDS", 1, 600)?.unwrap_or(secs(30)),
             data_dir: env.data_dir()?,
             demo: env.flag("ISOMER_DEMO")?.unwrap_or(false),
         })
@@ -182,15 +173,11 @@ impl Source<'_> {
             listen: SocketAddr::new(bind, port as u16),
             cors_given: origins.is_some(),
             cors_origins: parse_origins(origins.as_deref().unwrap_or(DEFAULT_ORIGINS))?,
-            rate_limit: self
-                .number("RATE_LIMIT", 1, u64::from(u32::MAX))?
-                .unwrap_or(600) as u32,
-            max_connections: self
-                .number("MAX_CONNECTIONS", 1, 1_000_000)?
-                .unwrap_or(10_000) as usize,
-            max_body_bytes: self
-                .number("MAX_BODY_BYTES", 1_024, 1 << 30)?
-                .unwrap_or(4 << 20) as usize,
+            rate_limit: self.number("RATE_LIMIT", 1, u64::from(u32::MAX))?.unwrap_or(600) as u32,
+            max_connections: self.number("MAX_CONNECTIONS", 1, 1_000_000)?.unwrap_or(10_000)
+                as usize,
+            max_body_bytes: self.number("MAX_BODY_BYTES", 1_024, 1 << 30)?.unwrap_or(4 << 20)
+                as usize,
         })
     }
 
@@ -204,13 +191,9 @@ impl Source<'_> {
                             leave it out for the embedded store";
             return Err(bad("DATABASE_URL", "(hidden)", accepted));
         }
-        let max_connections = self
-            .number("DATABASE_MAX_CONNECTIONS", 2, 1_000)?
-            .unwrap_or(25) as u32;
-        Ok(StoreConfig::Postgres {
-            url: SecretString::from(url.to_owned()),
-            max_connections,
-        })
+        let max_connections =
+            self.number("DATABASE_MAX_CONNECTIONS", 2, 1_000)?.unwrap_or(25) as u32;
+        Ok(StoreConfig::Postgres { url: SecretString::from(url.to_owned()), max_connections })
     }
 
     fn redis(&self, store: &StoreConfig) -> Result<Option<RedisConfig>, ConfigError> {
@@ -270,11 +253,7 @@ impl Source<'_> {
         if url.starts_with("http://") || url.starts_with("https://") {
             Ok(Some(url.to_owned()))
         } else {
-            Err(bad(
-                variable,
-                &value,
-                "a URL that begins with http:// or https:// is accepted",
-            ))
+            Err(bad(variable, &value, "a URL that begins with http:// or https:// is accepted"))
         }
     }
 
@@ -284,18 +263,10 @@ impl Source<'_> {
             Some("json") => true,
             Some(other) => return Err(bad("LOG_FORMAT", other, "text or json is accepted")),
         };
-        let level = self
-            .text("LOG_LEVEL")
-            .unwrap_or_else(|| DEFAULT_LEVEL.to_owned());
-        let filter = self
-            .text("RUST_LOG")
-            .unwrap_or_else(|| format!("{},{QUIET}", level.trim()));
+        let level = self.text("LOG_LEVEL").unwrap_or_else(|| DEFAULT_LEVEL.to_owned());
+        let filter = self.text("RUST_LOG").unwrap_or_else(|| format!("{},{QUIET}", level.trim()));
         if tracing_subscriber::EnvFilter::try_new(&filter).is_err() {
-            let variable = if self.text("RUST_LOG").is_some() {
-                "RUST_LOG"
-            } else {
-                "LOG_LEVEL"
-            };
+            let variable = if self.text("RUST_LOG").is_some() { "RUST_LOG" } else { "LOG_LEVEL" };
             let accepted = "a level (error, warn, info, debug, trace) or tracing directives \
                             are accepted";
             return Err(bad(variable, &filter, accepted));
@@ -312,31 +283,17 @@ impl Source<'_> {
             return Ok(PathBuf::from(folder));
         }
         let data = self.text("XDG_DATA_HOME").map(PathBuf::from);
-        let home = || {
-            self.text("HOME")
-                .map(|home| PathBuf::from(home).join(".local/share"))
-        };
-        data.or_else(home)
-            .map(|folder| folder.join("isomer"))
-            .ok_or_else(|| {
-                bad(
-                    "ISOMER_DATA_DIR",
-                    "",
-                    "a folder is needed, because HOME is not set either",
-                )
-            })
+        let home = || self.text("HOME").map(|home| PathBuf::from(home).join(".local/share"));
+        data.or_else(home).map(|folder| folder.join("isomer")).ok_or_else(|| {
+            bad("ISOMER_DATA_DIR", "", "a folder is needed, because HOME is not set either")
+        })
     }
 }
 
 fn parse_origins(list: &str) -> Result<Vec<String>, ConfigError> {
-    let origins = list
-        .split(',')
-        .map(|origin| origin.trim().to_ascii_lowercase());
+    let origins = list.split(',').map(|origin| origin.trim().to_ascii_lowercase());
     let origins: Vec<_> = origins.filter(|origin| !origin.is_empty()).collect();
-    match origins
-        .iter()
-        .find(|origin| origin.contains('*') || !origin.contains("://"))
-    {
+    match origins.iter().find(|origin| origin.contains('*') || !origin.contains("://")) {
         Some(origin) => {
             let accepted = "origins with a scheme, separated by commas, are accepted";
             Err(bad("CORS_ORIGINS", origin, accepted))
@@ -346,11 +303,7 @@ fn parse_origins(list: &str) -> Result<Vec<String>, ConfigError> {
 }
 
 fn bad(variable: &'static str, value: &str, accepted: &str) -> ConfigError {
-    ConfigError {
-        variable,
-        value: value.to_owned(),
-        accepted: accepted.to_owned(),
-    }
+    ConfigError { variable, value: value.to_owned(), accepted: accepted.to_owned() }
 }
 
 fn secs(seconds: u64) -> Duration {
@@ -364,12 +317,9 @@ mod tests {
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let mut map: HashMap<_, _> = pairs
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
-        map.entry("HOME".to_owned())
-            .or_insert_with(|| "/home/ada".to_owned());
+        let mut map: HashMap<_, _> =
+            pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        map.entry("HOME".to_owned()).or_insert_with(|| "/home/ada".to_owned());
         Config::from_env(&move |name| map.get(name).cloned())
     }
 
@@ -381,10 +331,7 @@ mod tests {
         assert!(!config.auth.dev_mode && config.auth.test_tokens);
         assert_eq!(config.liveness.ttl, secs(60));
         assert_eq!(config.liveness.external_ttl, secs(60));
-        assert_eq!(
-            config.data_dir,
-            PathBuf::from("/home/ada/.local/share/isomer")
-        );
+        assert_eq!(config.data_dir, PathBuf::from("/home/ada/.local/share/isomer"));
     }
 
     #[test]
@@ -423,26 +370,13 @@ mod tests {
 
     #[test]
     fn development_is_open_only_on_loopback_and_without_a_token() {
-        assert!(
-            read(&[("MOLECULE_ENV", " Development ")])
-                .unwrap()
-                .auth
-                .dev_mode
-        );
+        assert!(read(&[("MOLECULE_ENV", " Development ")]).unwrap().auth.dev_mode);
         let token = ("ADMIN_TOKEN", "correct-horse-battery");
-        assert!(
-            !read(&[("MOLECULE_ENV", "dev"), token])
-                .unwrap()
-                .auth
-                .dev_mode
-        );
+        assert!(!read(&[("MOLECULE_ENV", "dev"), token]).unwrap().auth.dev_mode);
         let open = read(&[("MOLECULE_ENV", "dev"), ("BIND", "0.0.0.0"), token]).unwrap();
         assert!(!open.auth.dev_mode);
         for name in ["prod", "production", "PROD"] {
-            assert!(
-                !read(&[("MOLECULE_ENV", name)]).unwrap().auth.test_tokens,
-                "{name}"
-            );
+            assert!(!read(&[("MOLECULE_ENV", name)]).unwrap().auth.test_tokens, "{name}");
         }
     }
 }

@@ -20,10 +20,7 @@ const MAX_MODEL_BYTES: usize = 200;
 /// The routes of this file.
 pub fn router() -> Router<App> {
     Router::new()
-        .route(
-            "/workspaces/{id}/agent",
-            post(assign).patch(replace).delete(remove),
-        )
+        .route("/workspaces/{id}/agent", post(assign).patch(replace).delete(remove))
         .route("/workspaces/{id}/agent/move", post(hand_over))
 }
 
@@ -41,10 +38,7 @@ async fn assign(
 ) -> Answer {
     caller.workspace(&app, &id).await?;
     let model = model(&input)?;
-    let changed = app
-        .directory
-        .agent(known(&id)?, AgentCommand::Assign { model })
-        .await?;
+    let changed = app.directory.agent(known(&id)?, AgentCommand::Assign { model }).await?;
     let body = json!({"agent_id": changed.agent.id, "model": changed.agent.model});
     Ok(json_response(StatusCode::CREATED, &body))
 }
@@ -76,9 +70,7 @@ async fn remove(State(app): State<App>, caller: Caller, Path(id): Path<String>) 
         .agent(known(&id)?, AgentCommand::Remove)
         .await
         .map_err(|error| no_agent(error, "no active agent to remove"))?;
-    Ok(ok(
-        &json!({"agent_id": changed.agent.id, "status": "removed"}),
-    ))
+    Ok(ok(&json!({"agent_id": changed.agent.id, "status": "removed"})))
 }
 
 #[derive(Deserialize)]

@@ -23,11 +23,7 @@ pub fn router() -> Router<App> {
 /// Falls back to the origin when the store cannot be asked: looking must always work.
 async fn read(State(app): State<App>) -> Answer {
     let saved = app.store.viewport().await.ok().flatten();
-    let viewport = saved.unwrap_or(Viewport {
-        x: 0.0,
-        y: 0.0,
-        zoom: 1.0,
-    });
+    let viewport = saved.unwrap_or(Viewport { x: 0.0, y: 0.0, zoom: 1.0 });
     Ok(ok(&json!({
         "x": number(viewport.x),
         "y": number(viewport.y),

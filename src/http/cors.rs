@@ -46,24 +46,19 @@ pub fn add(response: &mut Response, origin: HeaderValue) {
 
 /// Returns whether the page came from this server.
 pub fn is_own(origin: &HeaderValue, headers: &HeaderMap) -> bool {
-    let (Ok(origin), Some(Ok(host))) = (
-        origin.to_str(),
-        headers.get(header::HOST).map(HeaderValue::to_str),
-    ) else {
+    let (Ok(origin), Some(Ok(host))) =
+        (origin.to_str(), headers.get(header::HOST).map(HeaderValue::to_str))
+    else {
         return false;
     };
-    let rest = origin
-        .strip_prefix("http://")
-        .or_else(|| origin.strip_prefix("https://"));
+    let rest = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
     rest.is_some_and(|rest| rest.eq_ignore_ascii_case(host))
 }
 
 /// Returns whether the origin is in the list.
 pub fn is_listed(origin: &HeaderValue, allowed: &[String]) -> bool {
     let origin = origin.to_str().map(str::trim).unwrap_or_default();
-    allowed
-        .iter()
-        .any(|entry| entry.eq_ignore_ascii_case(origin))
+    allowed.iter().any(|entry| entry.eq_ignore_ascii_case(origin))
 }
 
 fn preflight(origin: HeaderValue) -> Response {
@@ -72,10 +67,7 @@ fn preflight(origin: HeaderValue) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HEADERS);
-    for name in [
-        "Access-Control-Request-Method",
-        "Access-Control-Request-Headers",
-    ] {
+    for name in ["Access-Control-Request-Method", "Access-Control-Request-Headers"] {
         headers.append(header::VARY, HeaderValue::from_static(name));
     }
     response
@@ -98,20 +90,11 @@ mod tests {
 
     #[test]
     fn every_row_of_the_table() {
-        assert!(matches!(
-            check(&Method::GET, &HeaderMap::new(), &allowed()),
-            Cors::Same
-        ));
+        assert!(matches!(check(&Method::GET, &HeaderMap::new(), &allowed()), Cors::Same));
         let own = request("http://localhost:8080");
-        assert!(matches!(
-            check(&Method::OPTIONS, &own, &allowed()),
-            Cors::Same
-        ));
+        assert!(matches!(check(&Method::OPTIONS, &own, &allowed()), Cors::Same));
         let listed = request("http://LOCALHOST:3000");
-        assert!(matches!(
-            check(&Method::GET, &listed, &allowed()),
-            Cors::Allowed(_)
-        ));
+        assert!(matches!(check(&Method::GET, &listed, &allowed()), Cors::Allowed(_)));
         for origin in ["http://evil.example", "null", "http://localhost:80800"] {
             let Cors::Answer(response) = check(&Method::GET, &request(origin), &allowed()) else {
                 panic!("{origin}");
@@ -128,14 +111,7 @@ mod tests {
         };
         assert_eq!(response.status(), StatusCode::NO_CONTENT);
         assert_eq!(response.headers().get_all(header::VARY).iter().count(), 3);
-        assert_eq!(
-            response.headers()[header::ACCESS_CONTROL_ALLOW_METHODS],
-            METHODS
-        );
-        assert!(
-            !response
-                .headers()
-                .contains_key(header::ACCESS_CONTROL_MAX_AGE)
-        );
+        assert_eq!(response.headers()[header::ACCESS_CONTROL_ALLOW_METHODS], METHODS);
+        assert!(!response.headers().contains_key(header::ACCESS_CONTROL_MAX_AGE));
     }
 }

@@ -40,12 +40,7 @@ const API: [&str; 15] = [
 ];
 const APPROVALS: &str = "approvals";
 /// Paths that tenants' guards let through (contract 00 §8).
-const UNGUARDED: [&str; 4] = [
-    "/health",
-    "/metrics",
-    "/registry/register",
-    "/registry/heartbeat",
-];
+const UNGUARDED: [&str; 4] = ["/health", "/metrics", "/registry/register", "/registry/heartbeat"];
 const UNMATCHED: &str = "unmatched";
 
 /// Handles one request from the outside in.
@@ -71,11 +66,7 @@ pub async fn edge(State(app): State<App>, request: Request, next: Next) -> Respo
 }
 
 async fn outer(app: &App, request: Request, next: Next) -> Response {
-    match cors::check(
-        request.method(),
-        request.headers(),
-        &app.config.http.cors_origins,
-    ) {
+    match cors::check(request.method(), request.headers(), &app.config.http.cors_origins) {
         Cors::Answer(response) => response,
         Cors::Same => limited(app, request, next).await,
         Cors::Allowed(origin) => {
@@ -90,23 +81,13 @@ async fn limited(app: &App, mut request: Request, next: Next) -> Response {
     let peer = request
         .extensions()
         .get::<ConnectInfo<SocketAddr>>()
-        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| {
-            peer.ip()
-        });
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip());
     let caller = Caller::identify(app, request.headers(), peer);
-    let verdict = if caller.dev {
-        None
-    } else {
-        Some(app.limits.hit(bucket(&caller)))
-    };
+    let verdict = if caller.dev { None } else { Some(app.limits.hit(bucket(&caller))) };
     request.extensions_mut().insert(caller);
     match verdict {
         Some(Verdict::Exceeded { wait }) => too_many(app.limits.general(), wait),
-        Some(Verdict::Allowed {
-            limit,
-            remaining,
-            reset,
-        }) => {
+        Some(Verdict::Allowed { limit, remaining, reset }) => {
             let mut response = counted(app, request, next).await;
             limit_headers(response.headers_mut(), limit, remaining, reset);
             response
@@ -114,9 +95,7 @@ async fn limited(app: &App, mut request: Request, next: Next) -> Response {
         None => {
             let mut response = counted(app, request, next).await;
             let unlimited = HeaderValue::from_static("unlimited");
-            response
-                .headers_mut()
-                .insert("x-ratelimit-limit", unlimited);
+            response.headers_mut().insert("x-ratelimit-limit", unlimited);
             response
         }
     }
@@ -128,12 +107,7 @@ async fn counted(app: &App, request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let response = guarded(app, request, next).await;
     let path = path.as_ref().map_or(UNMATCHED, MatchedPath::as_str);
-    app.metrics.answered(
-        method.as_str(),
-        path,
-        response.status().as_str(),
-        began.elapsed(),
-    );
+    app.metrics.answered(method.as_str(), path, response.status().as_str(), began.elapsed());
     response
 }
 
@@ -153,16 +127,9 @@ fn is_tenants(app: &App, request: &Request) -> bool {
         return true;
     };
     let path = request.uri().path();
-    let header = |name: &str| {
-        request
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-    };
-    let replayed = header("fly-replay-src").is_some_and(|v| {
-        v.split(';')
-            .any(|part| part.trim().strip_prefix("state=") == Some(org))
-    });
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let replayed = header("fly-replay-src")
+        .is_some_and(|v| v.split(';').any(|part| part.trim().strip_prefix("state=") == Some(org)));
     UNGUARDED.contains(&path)
         || path.starts_with("/cp/")
         || header("x-molecule-org-id") == Some(org)
@@ -184,9 +151,7 @@ pub fn too_many(limit: u32, wait: Duration) -> Response {
     let seconds = wait.as_secs().max(1);
     let body = json!({"error": "rate limit exceeded", "retry_after": seconds});
     let mut response = json_response(StatusCode::TOO_MANY_REQUESTS, &body);
-    response
-        .headers_mut()
-        .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     limit_headers(response.headers_mut(), limit, 0, wait);
     response
 }
@@ -201,11 +166,7 @@ pub fn limit_headers(headers: &mut HeaderMap, limit: u32, remaining: u32, reset:
 }
 
 fn is_api(path: &str) -> bool {
-    let first = path
-        .trim_start_matches('/')
-        .split('/')
-        .next()
-        .unwrap_or_default();
+    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
     API.contains(&first) || first == APPROVALS
 }
 
@@ -229,10 +190,7 @@ fn secure(headers: &mut HeaderMap, api: bool) {
         (header::X_FRAME_OPTIONS, DENY),
         (header::STRICT_TRANSPORT_SECURITY, HSTS),
         (header::REFERRER_POLICY, REFERRER),
-        (
-            header::HeaderName::from_static("permissions-policy"),
-            PERMISSIONS,
-        ),
+        (header::HeaderName::from_static("permissions-policy"), PERMISSIONS),
         (header::CONTENT_SECURITY_POLICY, policy),
     ] {
         headers.entry(name).or_insert(value);
@@ -240,10 +198,7 @@ fn secure(headers: &mut HeaderMap, api: bool) {
 }
 
 fn route(request: &Request) -> &str {
-    request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or(UNMATCHED, MatchedPath::as_str)
+    request.extensions().get::<MatchedPath>().map_or(UNMATCHED, MatchedPath::as_str)
 }
 
 #[cfg(test)]
@@ -252,13 +207,7 @@ mod tests {
 
     #[test]
     fn the_strict_policy_is_for_the_api() {
-        for path in [
-            "/workspaces",
-            "/workspaces/x/state",
-            "/ws",
-            "/approvals/pending",
-            "/health",
-        ] {
+        for path in ["/workspaces", "/workspaces/x/state", "/ws", "/approvals/pending", "/health"] {
             assert!(is_api(path), "{path}");
         }
         for path in ["/", "/canvas/viewport", "/workspacesx", "/login", "/cp/x"] {

@@ -24,11 +24,7 @@ impl ApiError {
     /// Returns an error with the contract's text.
     pub fn new(status: StatusCode, text: impl Into<String>) -> Self {
         let body = Map::from_iter([("error".to_owned(), Value::String(text.into()))]);
-        Self {
-            status,
-            body,
-            retry_after: None,
-        }
+        Self { status, body, retry_after: None }
     }
 
     pub fn bad_request(text: impl Into<String>) -> Self {
@@ -77,9 +73,7 @@ impl IntoResponse for ApiError {
         let mut response = json_response(self.status, &Value::Object(self.body));
         if let Some(wait) = self.retry_after {
             let seconds = wait.as_secs().max(1);
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -101,10 +95,9 @@ impl From<RuntimeError> for ApiError {
                 "workspace already has an active agent, use PATCH to replace",
             ),
             NoAgent => Self::not_found("no active agent in source workspace"),
-            TargetAgentActive => Self::new(
-                StatusCode::CONFLICT,
-                "target workspace already has an active agent",
-            ),
+            TargetAgentActive => {
+                Self::new(StatusCode::CONFLICT, "target workspace already has an active agent")
+            }
             TargetNotFound => Self::not_found("target workspace not found"),
             ForwardCycle => {
                 Self::new(StatusCode::CONFLICT, "forward refused").field("to", error.to_string())
@@ -123,11 +116,8 @@ impl From<RuntimeError> for ApiError {
             Unavailable(_) | Unknown => Self::unavailable().retry_after(Duration::from_secs(1)),
             Refused(source) => {
                 error!(error = %isomer_actors::chain_of(&source), "the store refused a change");
-                Self::new(
-                    StatusCode::CONFLICT,
-                    "the change breaks a rule of the store",
-                )
-                .with("code", "refused")
+                Self::new(StatusCode::CONFLICT, "the change breaks a rule of the store")
+                    .with("code", "refused")
             }
         }
     }

@@ -23,9 +23,7 @@ const MAX_TYPES: usize = 32;
 
 /// The routes of this file.
 pub fn router() -> Router<App> {
-    Router::new()
-        .route("/events", get(all))
-        .route("/events/{workspace_id}", get(of_one))
+    Router::new().route("/events", get(all)).route("/events/{workspace_id}", get(of_one))
 }
 
 #[derive(Deserialize)]
@@ -56,14 +54,7 @@ async fn of_one(
 ) -> Answer {
     caller.admin(&app).await?;
     let workspace = Some(workspace_id(&id)?);
-    answer(
-        &app,
-        EventQuery {
-            workspace,
-            ..query(filter)?
-        },
-    )
-    .await
+    answer(&app, EventQuery { workspace, ..query(filter)? }).await
 }
 
 async fn answer(app: &App, query: EventQuery) -> Answer {
@@ -72,10 +63,7 @@ async fn answer(app: &App, query: EventQuery) -> Answer {
 }
 
 fn query(filter: Filter) -> Result<EventQuery, ApiError> {
-    let mut query = EventQuery {
-        limit: DEFAULT_LIMIT,
-        ..EventQuery::default()
-    };
+    let mut query = EventQuery { limit: DEFAULT_LIMIT, ..EventQuery::default() };
     if let Some(text) = filter.since {
         match text.parse::<i64>() {
             Ok(seq) if seq >= 0 => query.after_seq = Some(seq),
@@ -86,23 +74,14 @@ fn query(filter: Filter) -> Result<EventQuery, ApiError> {
     if let Some(text) = filter.limit {
         let limit = text.parse().ok().filter(|n| (1..=MAX_LIMIT).contains(n));
         query.limit = limit.ok_or_else(|| {
-            bad(
-                "limit",
-                format!("a whole number from 1 to {MAX_LIMIT} is accepted"),
-            )
+            bad("limit", format!("a whole number from 1 to {MAX_LIMIT} is accepted"))
         })?;
     }
     if let Some(text) = filter.kinds {
-        let kinds = text
-            .split(',')
-            .map(str::trim)
-            .filter(|kind| !kind.is_empty());
+        let kinds = text.split(',').map(str::trim).filter(|kind| !kind.is_empty());
         query.kinds = kinds.map(str::to_owned).collect();
         if query.kinds.len() > MAX_TYPES {
-            return Err(bad(
-                "type",
-                format!("at most {MAX_TYPES} types are accepted"),
-            ));
+            return Err(bad("type", format!("at most {MAX_TYPES} types are accepted")));
         }
     }
     Ok(query)
@@ -112,12 +91,7 @@ fn time(parameter: &str, text: &str) -> Result<DateTime<Utc>, ApiError> {
     // A plus in a query arrives as a space.
     DateTime::parse_from_rfc3339(&text.replace(' ', "+"))
         .map(|at| at.with_timezone(&Utc))
-        .map_err(|_| {
-            bad(
-                parameter,
-                "an RFC 3339 time is accepted, such as 2026-04-17T00:00:00Z",
-            )
-        })
+        .map_err(|_| bad(parameter, "an RFC 3339 time is accepted, such as 2026-04-17T00:00:00Z"))
 }
 
 fn bad(parameter: &str, reason: impl Into<String>) -> ApiError {

@@ -78,13 +78,7 @@ impl Caller {
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.strip_prefix("Bearer "))
             .map_or(Bearer::None, |text| bearer(app, text.trim()));
-        Self {
-            peer,
-            bearer,
-            session,
-            has_cookie,
-            dev: app.config.auth.dev_mode,
-        }
+        Self { peer, bearer, session, has_cookie, dev: app.config.auth.dev_mode }
     }
 
     /// Looks a token up in the store that memory does not know.
@@ -165,11 +159,7 @@ impl Caller {
             _ if never_had_tokens(app, id) => {}
             _ => return Err(ApiError::unauthorized(INVALID)),
         }
-        if never_had_tokens(app, id) {
-            Ok(())
-        } else {
-            Err(ApiError::unauthorized(MISSING))
-        }
+        if never_had_tokens(app, id) { Ok(()) } else { Err(ApiError::unauthorized(MISSING)) }
     }
 
     /// The same for reading who is around, which sessions and development mode may too.
@@ -192,14 +182,8 @@ impl Caller {
         Ok(match self.known(app).await? {
             Bearer::Admin => Registrar::Admin,
             Bearer::Known(token) => match token.owner {
-                Owner::Org {
-                    scope: OrgScope::Admin,
-                    ..
-                } => Registrar::Admin,
-                Owner::Org {
-                    scope: OrgScope::Join,
-                    ..
-                } => Registrar::Join,
+                Owner::Org { scope: OrgScope::Admin, .. } => Registrar::Admin,
+                Owner::Org { scope: OrgScope::Join, .. } => Registrar::Join,
                 Owner::Workspace(id) => Registrar::Workspace(id),
             },
             _ if self.dev => Registrar::Join,
@@ -216,10 +200,7 @@ impl Caller {
         match self.known(app).await? {
             Bearer::Known(token) => match token.owner {
                 Owner::Workspace(id) => Ok(Some(id)),
-                Owner::Org {
-                    scope: OrgScope::Admin,
-                    ..
-                } => Ok(None),
+                Owner::Org { scope: OrgScope::Admin, .. } => Ok(None),
                 Owner::Org { .. } => Err(ApiError::unauthorized(INVALID)),
             },
             Bearer::Admin => Ok(None),
@@ -250,11 +231,7 @@ impl FromRequestParts<App> for Caller {
 
     /// The middleware has found out already.
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
-        parts
-            .extensions
-            .get::<Self>()
-            .cloned()
-            .ok_or_else(ApiError::unavailable)
+        parts.extensions.get::<Self>().cloned().ok_or_else(ApiError::unavailable)
     }
 }
 
@@ -272,21 +249,11 @@ fn bearer(app: &App, text: &str) -> Bearer {
         }
         return Bearer::Unknown(hash);
     }
-    if same_secret(text, &app.admin_token) {
-        Bearer::Admin
-    } else {
-        Bearer::Wrong
-    }
+    if same_secret(text, &app.admin_token) { Bearer::Admin } else { Bearer::Wrong }
 }
 
 fn is_org_admin(token: &KnownToken) -> bool {
-    matches!(
-        token.owner,
-        Owner::Org {
-            scope: OrgScope::Admin,
-            ..
-        }
-    )
+    matches!(token.owner, Owner::Org { scope: OrgScope::Admin, .. })
 }
 
 fn speaks_for(token: &KnownToken, id: &str) -> bool {
@@ -294,9 +261,7 @@ fn speaks_for(token: &KnownToken, id: &str) -> bool {
 }
 
 fn never_had_tokens(app: &App, id: WorkspaceId) -> bool {
-    app.directory
-        .glimpse(id)
-        .is_none_or(|glimpse| !glimpse.had_tokens)
+    app.directory.glimpse(id).is_none_or(|glimpse| !glimpse.had_tokens)
 }
 
 /// Parses a path id in any written form (contract 00 §2).

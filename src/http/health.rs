@@ -76,8 +76,7 @@ async fn ready(State(app): State<App>) -> Answer {
 }
 
 async fn metrics(State(app): State<App>) -> Response {
-    app.metrics
-        .tree(&app.directory.report().await, app.live.subscribers());
+    app.metrics.tree(&app.directory.report().await, app.live.subscribers());
     let mut text = Vec::new();
     match TextEncoder::new().encode(&app.registry.gather(), &mut text) {
         Ok(()) => ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),

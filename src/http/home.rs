@@ -17,23 +17,16 @@ const LOCKED: &str = include_str!("home/locked.html");
 
 /// The routes of this file.
 pub fn router() -> Router<App> {
-    Router::new()
-        .route("/", get(page))
-        .route("/assets/{name}", get(asset))
+    Router::new().route("/", get(page)).route("/assets/{name}", get(asset))
 }
 
 /// Shows the page to whoever is logged in, and to others how to log in.
 async fn page(State(app): State<App>, caller: Caller) -> Response {
     let open = caller.admin(&app).await.is_ok();
-    let (status, page) = if open {
-        (StatusCode::OK, PAGE)
-    } else {
-        (StatusCode::UNAUTHORIZED, LOCKED)
-    };
+    let (status, page) =
+        if open { (StatusCode::OK, PAGE) } else { (StatusCode::UNAUTHORIZED, LOCKED) };
     let mut response = (status, Html(page)).into_response();
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
@@ -44,26 +37,16 @@ async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
         _ => return (StatusCode::NOT_FOUND, "404 page not found").into_response(),
     };
     let tag = tag(text);
-    if headers
-        .get(header::IF_NONE_MATCH)
-        .is_some_and(|given| given.as_bytes() == tag.as_bytes())
-    {
+    if headers.get(header::IF_NONE_MATCH).is_some_and(|given| given.as_bytes() == tag.as_bytes()) {
         return StatusCode::NOT_MODIFIED.into_response();
     }
-    let headers = [
-        (header::CONTENT_TYPE, kind),
-        (header::CACHE_CONTROL, "no-cache"),
-        (header::ETAG, &tag),
-    ];
+    let headers =
+        [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache"), (header::ETAG, &tag)];
     (headers, text).into_response()
 }
 
 fn tag(text: &str) -> String {
     let digest = Sha256::digest(text.as_bytes());
-    let hex: String = digest
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     format!("\"{hex}\"")
 }

@@ -34,10 +34,7 @@ pub struct BadInput {
 
 impl BadInput {
     pub fn new(field: &str, reason: impl Into<String>) -> Self {
-        Self {
-            field: field.to_owned(),
-            reason: reason.into(),
-        }
+        Self { field: field.to_owned(), reason: reason.into() }
     }
 
     /// Returns the 400 with the contract's text.
@@ -100,18 +97,13 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
     let collected = tokio::time::timeout(BODY_LIMIT, Limited::new(body, limit).collect()).await;
     match collected {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "request body too large",
-        )
-        .field("body", format!("at most {limit} bytes are accepted"))),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "request body too large")
+                .field("body", format!("at most {limit} bytes are accepted")))
+        }
         Ok(Err(_)) => Err(ApiError::bad_request("failed to read request body")),
-        Err(_) => Err(
-            ApiError::new(StatusCode::REQUEST_TIMEOUT, "request body timed out").field(
-                "body",
-                format!("it must arrive within {} s", BODY_LIMIT.as_secs()),
-            ),
-        ),
+        Err(_) => Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "request body timed out")
+            .field("body", format!("it must arrive within {} s", BODY_LIMIT.as_secs()))),
     }
 }
 
@@ -122,11 +114,9 @@ fn reason(error: &serde_json::Error) -> String {
         serde_json::error::Category::Syntax if error.to_string().contains("recursion") => {
             "it is nested too deeply".to_owned()
         }
-        serde_json::error::Category::Syntax => format!(
-            "it is not valid JSON at line {}, column {}",
-            error.line(),
-            error.column()
-        ),
+        serde_json::error::Category::Syntax => {
+            format!("it is not valid JSON at line {}, column {}", error.line(), error.column())
+        }
         serde_json::error::Category::Data => expectation(&error.to_string()),
         serde_json::error::Category::Io => "it could not be read".to_owned(),
     }
@@ -149,16 +139,8 @@ fn nul_in(value: &Value, path: &str) -> Option<String> {
         Value::String(text) => text.contains('\0').then(|| path.to_owned()),
         Value::Array(items) => items.iter().find_map(|item| nul_in(item, path)),
         Value::Object(map) => map.iter().find_map(|(key, item)| {
-            let path = if path == "body" {
-                key.clone()
-            } else {
-                format!("{path}.{key}")
-            };
-            if key.contains('\0') {
-                Some(path)
-            } else {
-                nul_in(item, &path)
-            }
+            let path = if path == "body" { key.clone() } else { format!("{path}.{key}") };
+            if key.contains('\0') { Some(path) } else { nul_in(item, &path) }
         }),
         _ => None,
     }
@@ -261,11 +243,7 @@ mod tests {
     #[test]
     fn keys_match_in_any_case_and_the_rest_is_ignored() {
         let sample = parse(r#"{"NAME":"a","Tier":2,"more":[{"x":1}],"Parent_ID":null} trailing"#);
-        let expected = Sample {
-            name: Some("a".into()),
-            tier: Some(2),
-            parent_id: Some(None),
-        };
+        let expected = Sample { name: Some("a".into()), tier: Some(2), parent_id: Some(None) };
         assert_eq!(sample, Ok(expected));
     }
 
@@ -278,43 +256,24 @@ mod tests {
             (r#"{"tier":"x"}"#, "tier", "expected i32"),
             (r#"{"tier":99999999999}"#, "tier", "expected i32"),
             (r#"{"name":5}"#, "name", "expected a string"),
-            (
-                r#"{"name":"a\u0000b"}"#,
-                "name",
-                "it contains a NUL character",
-            ),
+            (r#"{"name":"a\u0000b"}"#, "name", "it contains a NUL character"),
             (r#"{"name":"a","NAME":"b"}"#, "name", "it is given twice"),
         ] {
             let bad = parse(text).unwrap_err();
-            assert_eq!(
-                (bad.field.as_str(), bad.reason.as_str()),
-                (field, reason),
-                "{text}"
-            );
+            assert_eq!((bad.field.as_str(), bad.reason.as_str()), (field, reason), "{text}");
         }
     }
 
     #[test]
     fn depth_is_harmless() {
-        let deep = format!(
-            r#"{{"other":{}1{}}}"#,
-            "[".repeat(10_000),
-            "]".repeat(10_000)
-        );
-        assert!(
-            parse(&deep).is_ok(),
-            "ignored keys are skipped without recursion"
-        );
+        let deep = format!(r#"{{"other":{}1{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
+        assert!(parse(&deep).is_ok(), "ignored keys are skipped without recursion");
         #[derive(Debug, Deserialize)]
         struct Card {
             #[serde(rename = "card")]
             _card: Value,
         }
-        let deep = format!(
-            r#"{{"card":{}1{}}}"#,
-            "[".repeat(10_000),
-            "]".repeat(10_000)
-        );
+        let deep = format!(r#"{{"card":{}1{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
         let bad = Input(Bytes::from(deep)).parse::<Card>().unwrap_err();
         assert_eq!(bad.reason, "it is nested too deeply");
     }
@@ -326,9 +285,7 @@ mod tests {
 
     #[test]
     fn invalid_utf8_is_refused() {
-        let bad = Input(Bytes::from_static(b"{\"name\":\"\xff\"}"))
-            .parse::<Sample>()
-            .unwrap_err();
+        let bad = Input(Bytes::from_static(b"{\"name\":\"\xff\"}")).parse::<Sample>().unwrap_err();
         assert!(bad.reason.starts_with("it is not valid JSON"), "{bad:?}");
     }
 }

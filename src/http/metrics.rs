@@ -37,10 +37,8 @@ impl HttpMetrics {
             ),
             &labels,
         )?;
-        let sockets = IntGauge::new(
-            "molecule_websocket_connections_active",
-            "WebSockets that are open",
-        )?;
+        let sockets =
+            IntGauge::new("molecule_websocket_connections_active", "WebSockets that are open")?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(seconds.clone()))?;
         registry.register(Box::new(sockets.clone()))?;
@@ -59,10 +57,7 @@ impl HttpMetrics {
             seconds,
             sockets,
             mailboxes: by_child("isomer_mailbox_depth", "Messages waiting, by child")?,
-            restarts: by_child(
-                "isomer_child_restarts",
-                "Failures since the start, by child",
-            )?,
+            restarts: by_child("isomer_child_restarts", "Failures since the start, by child")?,
             subscribers: gauge("isomer_live_subscribers", "Subscribers of the live hub")?,
             quarantined: gauge("isomer_quarantined_workspaces", "Workspaces in quarantine")?,
             resident_bytes: gauge("process_resident_memory_bytes", "Resident memory in bytes")?,
@@ -73,9 +68,7 @@ impl HttpMetrics {
     pub fn answered(&self, method: &str, path: &str, status: &str, took: Duration) {
         let labels = [method, path, status];
         self.requests.with_label_values(&labels).inc();
-        self.seconds
-            .with_label_values(&labels)
-            .inc_by(took.as_secs_f64());
+        self.seconds.with_label_values(&labels).inc_by(took.as_secs_f64());
     }
 
     /// Shows the tree as it is now. Shards are shown together: there are hundreds.
@@ -87,16 +80,10 @@ impl HttpMetrics {
                 continue;
             }
             let labels = [child.child.as_str()];
-            self.mailboxes
-                .with_label_values(&labels)
-                .set(child.mailbox_depth as i64);
-            self.restarts
-                .with_label_values(&labels)
-                .set(child.restarts as i64);
+            self.mailboxes.with_label_values(&labels).set(child.mailbox_depth as i64);
+            self.restarts.with_label_values(&labels).set(child.restarts as i64);
         }
-        self.mailboxes
-            .with_label_values(&["shards"])
-            .set(shards as i64);
+        self.mailboxes.with_label_values(&["shards"]).set(shards as i64);
         self.subscribers.set(subscribers as i64);
         self.quarantined.set(report.workspaces.quarantined as i64);
         self.resident_bytes.set(resident_bytes());
@@ -107,9 +94,6 @@ impl HttpMetrics {
 fn resident_bytes() -> i64 {
     const PAGE_BYTES: i64 = 4_096;
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = statm
-        .split_whitespace()
-        .nth(1)
-        .and_then(|text| text.parse::<i64>().ok());
+    let pages = statm.split_whitespace().nth(1).and_then(|text| text.parse::<i64>().ok());
     pages.unwrap_or(0) * PAGE_BYTES
 }

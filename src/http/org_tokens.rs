@@ -49,11 +49,7 @@ async fn create(State(app): State<App>, caller: Caller, input: Input) -> Answer 
     if !caller.dev {
         match app.limits.mint(caller.peer) {
             Verdict::Exceeded { wait } => return Ok(too_many(MINTS, wait)),
-            Verdict::Allowed {
-                limit,
-                remaining,
-                reset,
-            } => {
+            Verdict::Allowed { limit, remaining, reset } => {
                 limit_headers(&mut headers, limit, remaining, reset);
             }
         }
@@ -61,16 +57,9 @@ async fn create(State(app): State<App>, caller: Caller, input: Input) -> Answer 
     // No body, or one that is no JSON, is no name (contract 05 §6).
     let body: Body = input.parse().unwrap_or_default();
     let name = body.name.filter(|name| !name.is_empty());
-    if name
-        .as_ref()
-        .is_some_and(|name| name.len() > MAX_NAME_BYTES)
-    {
-        return Err(
-            ApiError::bad_request("name too long (max 100 chars)").field(
-                "name",
-                format!("at most {MAX_NAME_BYTES} bytes are accepted"),
-            ),
-        );
+    if name.as_ref().is_some_and(|name| name.len() > MAX_NAME_BYTES) {
+        return Err(ApiError::bad_request("name too long (max 100 chars)")
+            .field("name", format!("at most {MAX_NAME_BYTES} bytes are accepted")));
     }
     let scope = scope(body.scope.as_deref())?;
     let minted = token::mint()?;

@@ -37,14 +37,8 @@ pub enum Key {
 /// What the limit says to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    Allowed {
-        limit: u32,
-        remaining: u32,
-        reset: Duration,
-    },
-    Exceeded {
-        wait: Duration,
-    },
+    Allowed { limit: u32, remaining: u32, reset: Duration },
+    Exceeded { wait: Duration },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,10 +58,7 @@ pub struct Limits {
 impl Limits {
     /// Returns limits that allow `general` calls a minute and principal.
     pub fn new(general: u32) -> Self {
-        Self {
-            buckets: DashMap::new(),
-            general,
-        }
+        Self { buckets: DashMap::new(), general }
     }
 
     /// Returns the general limit.
@@ -93,28 +84,16 @@ impl Limits {
     fn count(&self, key: Key, limit: u32, window: Duration) -> Verdict {
         let now = Instant::now();
         let key = self.room_for(key, now);
-        let mut bucket = self.buckets.entry(key).or_insert(Bucket {
-            began: now,
-            window,
-            count: 0,
-        });
+        let mut bucket = self.buckets.entry(key).or_insert(Bucket { began: now, window, count: 0 });
         if now.duration_since(bucket.began) >= window {
-            *bucket = Bucket {
-                began: now,
-                window,
-                count: 0,
-            };
+            *bucket = Bucket { began: now, window, count: 0 };
         }
         bucket.count = bucket.count.saturating_add(1);
         let reset = window.saturating_sub(now.duration_since(bucket.began));
         if bucket.count > limit {
             Verdict::Exceeded { wait: reset }
         } else {
-            Verdict::Allowed {
-                limit,
-                remaining: limit - bucket.count,
-                reset,
-            }
+            Verdict::Allowed { limit, remaining: limit - bucket.count, reset }
         }
     }
 
@@ -123,13 +102,8 @@ impl Limits {
         if self.buckets.len() < MAX_BUCKETS || self.buckets.contains_key(&key) {
             return key;
         }
-        self.buckets
-            .retain(|_, bucket| now.duration_since(bucket.began) < bucket.window);
-        if self.buckets.len() < MAX_BUCKETS {
-            key
-        } else {
-            Key::Overflow
-        }
+        self.buckets.retain(|_, bucket| now.duration_since(bucket.began) < bucket.window);
+        if self.buckets.len() < MAX_BUCKETS { key } else { Key::Overflow }
     }
 }
 
@@ -145,25 +119,12 @@ mod tests {
     async fn a_window_is_counted_and_ends() {
         let limits = Limits::new(2);
         let key = Key::Address(PEER);
-        assert_eq!(
-            limits.hit(key),
-            Verdict::Allowed {
-                limit: 2,
-                remaining: 1,
-                reset: WINDOW
-            }
-        );
+        assert_eq!(limits.hit(key), Verdict::Allowed { limit: 2, remaining: 1, reset: WINDOW });
         tokio::time::advance(WINDOW / 2).await;
-        assert!(matches!(
-            limits.hit(key),
-            Verdict::Allowed { remaining: 0, .. }
-        ));
+        assert!(matches!(limits.hit(key), Verdict::Allowed { remaining: 0, .. }));
         assert_eq!(limits.hit(key), Verdict::Exceeded { wait: WINDOW / 2 });
         tokio::time::advance(WINDOW / 2).await;
-        assert!(matches!(
-            limits.hit(key),
-            Verdict::Allowed { remaining: 1, .. }
-        ));
+        assert!(matches!(limits.hit(key), Verdict::Allowed { remaining: 1, .. }));
     }
 
     #[tokio::test(start_paused = true)]

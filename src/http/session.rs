@@ -55,11 +55,7 @@ impl Sessions {
         Hkdf::<Sha256>::new(None, admin_token.expose_secret().as_bytes())
             .expand(b"isomer session cookie v1", &mut key)
             .map_err(|_| ApiError::unavailable())?;
-        Ok(Self {
-            key,
-            code: super::token::random_text()?,
-            secure,
-        })
+        Ok(Self { key, code: super::token::random_text()?, secure })
     }
 
     /// Returns the code of the printed link.
@@ -126,9 +122,7 @@ pub fn same_secret(given: &str, expected: &SecretString) -> bool {
 
 /// `/login` and `/logout`.
 pub fn router() -> Router<App> {
-    Router::new()
-        .route("/login", get(login))
-        .route("/logout", post(logout))
+    Router::new().route("/login", get(login)).route("/logout", post(logout))
 }
 
 #[derive(Deserialize)]
@@ -145,15 +139,13 @@ async fn login(
 ) -> Result<Response, ApiError> {
     if let Verdict::Exceeded { wait } = app.limits.login(caller.peer) {
         return Err(
-            ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too many logins").retry_after(wait),
+            ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too many logins").retry_after(wait)
         );
     }
     let known = same_secret(&login.token, app.sessions.login_code())
         || same_secret(&login.token, &app.admin_token);
     if !known {
-        return Ok(private(
-            (StatusCode::UNAUTHORIZED, Html(REFUSED)).into_response(),
-        ));
+        return Ok(private((StatusCode::UNAUTHORIZED, Html(REFUSED)).into_response()));
     }
     let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, "/")]).into_response();
     let cookie = app.sessions.issue(app.clock.now().timestamp())?;
@@ -173,10 +165,7 @@ async fn logout(State(app): State<App>) -> Result<Response, ApiError> {
 fn private(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::REFERRER_POLICY,
-        HeaderValue::from_static("no-referrer"),
-    );
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }
 
@@ -194,13 +183,7 @@ mod tests {
     }
 
     fn request(cookie: &HeaderValue) -> HeaderMap {
-        let pair = cookie
-            .to_str()
-            .unwrap()
-            .split(';')
-            .next()
-            .unwrap()
-            .to_owned();
+        let pair = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
         let line = format!("theme=dark; {pair}");
         HeaderMap::from_iter([(header::COOKIE, HeaderValue::try_from(line).unwrap())])
     }

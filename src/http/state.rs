@@ -51,10 +51,7 @@ impl App {
     /// Returns which agent addresses this deployment allows.
     pub fn address_mode(&self) -> Mode {
         let dev = self.config.auth.environment == crate::config::Environment::Development;
-        Mode {
-            saas: self.config.platform.saas,
-            dev,
-        }
+        Mode { saas: self.config.platform.saas, dev }
     }
 }
 

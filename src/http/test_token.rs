@@ -24,11 +24,8 @@ async fn mint(State(app): State<App>, caller: Caller, Path(id): Path<String>) ->
         return Err(ApiError::not_found("not found"));
     }
     caller.admin(&app).await?;
-    let known = WorkspaceId::parse_loose(&id).filter(|id| {
-        app.directory
-            .glimpse(*id)
-            .is_some_and(|g| g.status != Status::Removed)
-    });
+    let known = WorkspaceId::parse_loose(&id)
+        .filter(|id| app.directory.glimpse(*id).is_some_and(|g| g.status != Status::Removed));
     let Some(workspace) = known else {
         return Err(ApiError::not_found("workspace not found"));
     };
@@ -39,7 +36,5 @@ async fn mint(State(app): State<App>, caller: Caller, Path(id): Path<String>) ->
             "maximum 50 active tokens per workspace",
         ));
     }
-    Ok(ok(
-        &json!({"auth_token": minted.text.expose_secret(), "workspace_id": id}),
-    ))
+    Ok(ok(&json!({"auth_token": minted.text.expose_secret(), "workspace_id": id})))
 }

@@ -53,7 +53,5 @@ pub fn hash(text: &str) -> TokenHash {
 /// Returns whether a text could be a token at all; others need not be looked up.
 pub fn is_plausible(text: &str) -> bool {
     text.len() == LENGTH
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }

@@ -43,10 +43,7 @@ async fn list(
     let number = |text: Option<String>| text.and_then(|text| text.parse::<usize>().ok());
     let limit = number(page.limit).filter(|n| (1..=MAX_LIMIT).contains(n));
     let offset = number(page.offset).unwrap_or(0).min(usize::from(u16::MAX));
-    let rows = app
-        .tokens
-        .list(workspace_id(&id)?, limit.unwrap_or(DEFAULT_LIMIT), offset)
-        .await?;
+    let rows = app.tokens.list(workspace_id(&id)?, limit.unwrap_or(DEFAULT_LIMIT), offset).await?;
     let tokens: Vec<Value> = rows
         .iter()
         .map(|row| {

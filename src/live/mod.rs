@@ -23,9 +23,7 @@ fn sequence(parameter: &str, text: Option<&str>) -> Result<Option<Seq>, ApiError
     let Some(text) = text else { return Ok(None) };
     match text.trim().parse::<Seq>() {
         Ok(seq) if seq >= 0 => Ok(Some(seq)),
-        _ => Err(
-            BadInput::new(parameter, "a sequence number is accepted, 0 for everything")
-                .with_text("invalid query parameter"),
-        ),
+        _ => Err(BadInput::new(parameter, "a sequence number is accepted, 0 for everything")
+            .with_text("invalid query parameter")),
     }
 }

@@ -44,9 +44,7 @@ pub async fn stream(
     let known = isomer_actors::domain::ids::WorkspaceId::parse_loose(&id)
         .filter(|id| app.directory.glimpse(*id).is_some())
         .ok_or_else(|| ApiError::not_found("workspace not found"))?;
-    let last_id = headers
-        .get("last-event-id")
-        .and_then(|value| value.to_str().ok());
+    let last_id = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let since = sequence("since", options.since.as_deref().or(last_id))?;
     let watched = match actor {
         Actor::Own(_) => headers
@@ -58,18 +56,8 @@ pub async fn stream(
     let subscription = app.live.subscribe(Audience::Only(known), since).await?;
     let mut checks = interval(CHECK_EVERY);
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let feed = Feed {
-        app,
-        subscription,
-        watched,
-        checks,
-        rounds: 0,
-        sequenced: since.is_some(),
-    };
-    Ok(response(Body::from_stream(stream::unfold(
-        feed,
-        Feed::next,
-    ))))
+    let feed = Feed { app, subscription, watched, checks, rounds: 0, sequenced: since.is_some() };
+    Ok(response(Body::from_stream(stream::unfold(feed, Feed::next))))
 }
 
 fn response(body: Body) -> Response {

@@ -75,12 +75,8 @@ pub async fn upgrade(
         .on_upgrade(move |socket| async move {
             app.metrics.sockets.inc();
             let (sink, stream) = socket.split();
-            let connection = Connection {
-                app: app.clone(),
-                sink,
-                sequenced: since.is_some(),
-                last: since,
-            };
+            let connection =
+                Connection { app: app.clone(), sink, sequenced: since.is_some(), last: since };
             connection.run(stream, subscription, watched).await;
             app.metrics.sockets.dec();
         }))
@@ -88,18 +84,12 @@ pub async fn upgrade(
 
 /// With `X-Workspace-ID` an agent asks, with its own token; without, a person or administrator.
 async fn audience(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<Audience, ApiError> {
-    let id = headers
-        .get("x-workspace-id")
-        .and_then(|value| value.to_str().ok());
+    let id = headers.get("x-workspace-id").and_then(|value| value.to_str().ok());
     match id.filter(|id| !id.is_empty()) {
         Some(text) => {
             let invalid = || ApiError::unauthorized("invalid workspace auth token");
             let id = WorkspaceId::parse_loose(text).ok_or_else(invalid)?;
-            if !app
-                .directory
-                .glimpse(id)
-                .is_some_and(|glimpse| glimpse.live_tokens > 0)
-            {
+            if !app.directory.glimpse(id).is_some_and(|glimpse| glimpse.live_tokens > 0) {
                 // Without a token of its own nobody can show to be this agent.
                 caller
                     .admin(app)
@@ -199,11 +189,7 @@ impl Connection {
         let sequenced = self.sequenced;
         let sending = async {
             for frame in frames {
-                let text = if sequenced {
-                    frame.sequenced()
-                } else {
-                    frame.envelope()
-                };
+                let text = if sequenced { frame.sequenced() } else { frame.envelope() };
                 let Ok(text) = Utf8Bytes::try_from(text) else {
                     continue;
                 };
@@ -233,10 +219,7 @@ impl Connection {
     }
 
     async fn close(mut self, code: u16, reason: &str) {
-        let frame = CloseFrame {
-            code,
-            reason: Utf8Bytes::from(reason),
-        };
+        let frame = CloseFrame { code, reason: Utf8Bytes::from(reason) };
         let close = self.sink.send(Message::Close(Some(frame)));
         let _ = tokio::time::timeout(WRITE_LIMIT, close).await;
     }

@@ -65,10 +65,7 @@ pub enum UrlRefused {
 /// [`UrlRefused`], a reason that can be shown to whoever gave the URL.
 pub async fn check(text: &str, rule: Rule, mode: Mode) -> Result<Vetted, UrlRefused> {
     let url = parse(text)?;
-    let port = url
-        .port_or_known_default()
-        .filter(|port| *port != 0)
-        .ok_or(UrlRefused::Port)?;
+    let port = url.port_or_known_default().filter(|port| *port != 0).ok_or(UrlRefused::Port)?;
     let host = url.host_str().ok_or(UrlRefused::Malformed)?.to_owned();
     let literal: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
     if literal.is_none() && host.eq_ignore_ascii_case("localhost") && rule == Rule::Registration {
@@ -199,18 +196,9 @@ mod tests {
 
     use super::*;
 
-    const NORMAL: Mode = Mode {
-        saas: false,
-        dev: false,
-    };
-    const SAAS: Mode = Mode {
-        saas: true,
-        dev: false,
-    };
-    const DEV: Mode = Mode {
-        saas: false,
-        dev: true,
-    };
+    const NORMAL: Mode = Mode { saas: false, dev: false };
+    const SAAS: Mode = Mode { saas: true, dev: false };
+    const DEV: Mode = Mode { saas: false, dev: true };
 
     fn admitted(text: &str, mode: Mode) -> bool {
         let ip: IpAddr = text.parse().unwrap();
@@ -251,24 +239,13 @@ mod tests {
 
     #[test]
     fn what_depends_on_the_deployment() {
-        for ip in [
-            "10.0.0.1",
-            "172.16.0.1",
-            "172.31.255.1",
-            "192.168.1.1",
-            "fd00::1",
-            "::ffff:10.0.0.1",
-        ] {
-            assert!(
-                refused(ip, NORMAL) && admitted(ip, SAAS) && admitted(ip, DEV),
-                "{ip}"
-            );
+        for ip in
+            ["10.0.0.1", "172.16.0.1", "172.31.255.1", "192.168.1.1", "fd00::1", "::ffff:10.0.0.1"]
+        {
+            assert!(refused(ip, NORMAL) && admitted(ip, SAAS) && admitted(ip, DEV), "{ip}");
         }
         for ip in ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"] {
-            assert!(
-                refused(ip, NORMAL) && refused(ip, SAAS) && admitted(ip, DEV),
-                "{ip}"
-            );
+            assert!(refused(ip, NORMAL) && refused(ip, SAAS) && admitted(ip, DEV), "{ip}");
         }
     }
 
@@ -302,15 +279,8 @@ mod tests {
 
     #[tokio::test]
     async fn localhost_may_register_and_pins_loopback() {
-        let vetted = check("http://localhost:8001", Rule::Registration, NORMAL)
-            .await
-            .unwrap();
-        assert!(
-            vetted
-                .addresses
-                .iter()
-                .all(|a| a.ip().is_loopback() && a.port() == 8001)
-        );
+        let vetted = check("http://localhost:8001", Rule::Registration, NORMAL).await.unwrap();
+        assert!(vetted.addresses.iter().all(|a| a.ip().is_loopback() && a.port() == 8001));
         let dispatch = check("http://localhost:8001", Rule::Dispatch, NORMAL).await;
         assert_eq!(dispatch.map(|_| ()), Err(UrlRefused::Address));
     }

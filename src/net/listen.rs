@@ -13,10 +13,7 @@ pub enum BindError {
     #[error("PORT={}: port taken by {holder}. Stop it, or choose another, for example PORT={}", .address.port(), .address.port().wrapping_add(1).max(1024))]
     Taken { address: SocketAddr, holder: String },
     #[error("cannot listen on {address}")]
-    Other {
-        address: SocketAddr,
-        source: io::Error,
-    },
+    Other { address: SocketAddr, source: io::Error },
 }
 
 /// Listens on `address`.
@@ -29,10 +26,7 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             let port = address.port();
             let holder = tokio::task::spawn_blocking(move || holder_of(port)).await;
-            let holder = holder
-                .ok()
-                .flatten()
-                .unwrap_or_else(|| "another process".to_owned());
+            let holder = holder.ok().flatten().unwrap_or_else(|| "another process".to_owned());
             Err(BindError::Taken { address, holder })
         }
         Err(source) => Err(BindError::Other { address, source }),
@@ -49,13 +43,10 @@ fn holder_of(port: u16) -> Option<String> {
     if inodes.is_empty() {
         return None;
     }
-    std::fs::read_dir("/proc")
-        .ok()?
-        .flatten()
-        .find_map(|entry| {
-            let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
-            holds(&entry.path(), &inodes).then(|| named(pid, &entry.path()))
-        })
+    std::fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
+        let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
+        holds(&entry.path(), &inodes).then(|| named(pid, &entry.path()))
+    })
 }
 
 /// Reads the inodes of sockets that listen (state 0A) on `port` from a /proc/net/tcp table.
@@ -76,15 +67,10 @@ fn holds(process: &Path, inodes: &HashSet<String>) -> bool {
     let Ok(files) = std::fs::read_dir(process.join("fd")) else {
         return false;
     };
-    files
-        .flatten()
-        .filter_map(|file| std::fs::read_link(file.path()).ok())
-        .any(|target| {
-            let inode = target
-                .to_str()
-                .and_then(|t| t.strip_prefix("socket:[")?.strip_suffix(']'));
-            inode.is_some_and(|inode| inodes.contains(inode))
-        })
+    files.flatten().filter_map(|file| std::fs::read_link(file.path()).ok()).any(|target| {
+        let inode = target.to_str().and_then(|t| t.strip_prefix("socket:[")?.strip_suffix(']'));
+        inode.is_some_and(|inode| inodes.contains(inode))
+    })
 }
 
 fn named(pid: u32, process: &Path) -> String {
@@ -103,10 +89,7 @@ mod tests {
         let error = bind(address).await.unwrap_err().to_string();
         let me = format!("process {} (", std::process::id());
         assert!(error.contains(&me), "{error}");
-        assert!(
-            error.contains(&format!("PORT={}", address.port())),
-            "{error}"
-        );
+        assert!(error.contains(&format!("PORT={}", address.port())), "{error}");
     }
 
     #[test]

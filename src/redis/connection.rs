@@ -37,11 +37,7 @@ impl Connection {
     /// Parses the URL; connects when first used.
     pub fn new(url: &SecretString) -> Result<Self, RedisError> {
         let client = Client::open(url.expose_secret()).map_err(|_| RedisError::Url)?;
-        Ok(Self {
-            client,
-            manager: Arc::default(),
-            reachable: Arc::new(AtomicBool::new(true)),
-        })
+        Ok(Self { client, manager: Arc::default(), reachable: Arc::new(AtomicBool::new(true)) })
     }
 
     /// Runs a pipeline.
@@ -58,14 +54,8 @@ impl Connection {
             pipeline.query_async::<T>(&mut manager).await
         };
         let result = match tokio::time::timeout(CALL_LIMIT, call).await {
-            Ok(result) => result.map_err(|error| MirrorError {
-                operation,
-                source: error.into(),
-            }),
-            Err(elapsed) => Err(MirrorError {
-                operation,
-                source: elapsed.into(),
-            }),
+            Ok(result) => result.map_err(|error| MirrorError { operation, source: error.into() }),
+            Err(elapsed) => Err(MirrorError { operation, source: elapsed.into() }),
         };
         self.note(result.as_ref().err());
         result

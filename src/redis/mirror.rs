@@ -50,9 +50,7 @@ impl LivenessMirror for RedisMirror {
                 let seconds = heard.ttl.as_secs().max(1);
                 pipeline.set_ex(key(heard.id), "online", seconds).ignore();
             }
-            self.connection
-                .run::<()>("refresh liveness keys", &pipeline)
-                .await?;
+            self.connection.run::<()>("refresh liveness keys", &pipeline).await?;
         }
         Ok(())
     }
@@ -62,17 +60,11 @@ impl LivenessMirror for RedisMirror {
             let mut pipeline = pipe();
             for located in chunk {
                 let id = located.id;
-                pipeline
-                    .set_ex(format!("ws:{id}:url"), &located.url, ADDRESS_SECONDS)
-                    .ignore();
+                pipeline.set_ex(format!("ws:{id}:url"), &located.url, ADDRESS_SECONDS).ignore();
                 let key = format!("ws:{id}:internal_url");
-                pipeline
-                    .set_ex(key, &located.internal_url, ADDRESS_SECONDS)
-                    .ignore();
+                pipeline.set_ex(key, &located.internal_url, ADDRESS_SECONDS).ignore();
             }
-            self.connection
-                .run::<()>("write addresses", &pipeline)
-                .await?;
+            self.connection.run::<()>("write addresses", &pipeline).await?;
         }
         Ok(())
     }
@@ -85,9 +77,7 @@ impl LivenessMirror for RedisMirror {
                 let internal = format!("ws:{id}:internal_url");
                 pipeline.del(&[key(*id), address, internal]).ignore();
             }
-            self.connection
-                .run::<()>("clear liveness keys", &pipeline)
-                .await?;
+            self.connection.run::<()>("clear liveness keys", &pipeline).await?;
         }
         Ok(())
     }

@@ -38,16 +38,12 @@ async fn subscribe(
         enable(client).await?;
         let mut pubsub = client.get_async_pubsub().await?;
         let database = client.get_connection_info().redis_settings().db();
-        pubsub
-            .subscribe(format!("__keyevent@{database}__:expired"))
-            .await?;
+        pubsub.subscribe(format!("__keyevent@{database}__:expired")).await?;
         Ok::<_, redis::RedisError>(pubsub)
     };
-    let mut pubsub = tokio::time::timeout(CALL_LIMIT * 2, ask)
-        .await
-        .map_err(|_| {
-            redis::RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut))
-        })??;
+    let mut pubsub = tokio::time::timeout(CALL_LIMIT * 2, ask).await.map_err(|_| {
+        redis::RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut))
+    })??;
     *backoff = FIRST_BACKOFF;
     let mut messages = pubsub.on_message();
     while let Some(message) = messages.next().await {
@@ -64,24 +60,14 @@ async fn subscribe(
 async fn enable(client: &redis::Client) -> RedisResult<()> {
     const NAME: &str = "notify-keyspace-events";
     let mut connection = client.get_multiplexed_async_connection().await?;
-    let flags: Result<Vec<String>, _> = redis::cmd("CONFIG")
-        .arg("GET")
-        .arg(NAME)
-        .query_async(&mut connection)
-        .await;
-    let flags = flags
-        .ok()
-        .and_then(|pair| pair.into_iter().nth(1))
-        .unwrap_or_default();
+    let flags: Result<Vec<String>, _> =
+        redis::cmd("CONFIG").arg("GET").arg(NAME).query_async(&mut connection).await;
+    let flags = flags.ok().and_then(|pair| pair.into_iter().nth(1)).unwrap_or_default();
     let Some(wanted) = with_expiry(&flags) else {
         return Ok(());
     };
-    let set: RedisResult<()> = redis::cmd("CONFIG")
-        .arg("SET")
-        .arg(NAME)
-        .arg(&wanted)
-        .query_async(&mut connection)
-        .await;
+    let set: RedisResult<()> =
+        redis::cmd("CONFIG").arg("SET").arg(NAME).arg(&wanted).query_async(&mut connection).await;
     match set {
         Ok(()) => info!(flags = wanted, "set notify-keyspace-events"),
         Err(_) => warn!(
@@ -133,12 +119,9 @@ mod tests {
     fn only_liveness_keys_count() {
         let id = WorkspaceId::random();
         assert_eq!(workspace_of(&format!("ws:{id}")), Some(id));
-        for other in [
-            format!("ws:{id}:url"),
-            "ws:x".into(),
-            format!("xs:{id}"),
-            format!("ws:{{{id}}}"),
-        ] {
+        for other in
+            [format!("ws:{id}:url"), "ws:x".into(), format!("xs:{id}"), format!("ws:{{{id}}}")]
+        {
             assert_eq!(workspace_of(&other), None, "{other}");
         }
     }

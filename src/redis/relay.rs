@@ -39,12 +39,7 @@ impl RedisRelay {
         let connection = Connection::new(url)?;
         let hint = Arc::new(Notify::new());
         let reader = tokio::spawn(read(connection.clone(), origin, Arc::clone(&hint)));
-        Ok(Self {
-            connection,
-            origin,
-            hint,
-            _reader: AbortOnDropHandle::new(reader),
-        })
+        Ok(Self { connection, origin, hint, _reader: AbortOnDropHandle::new(reader) })
     }
 }
 
@@ -53,9 +48,7 @@ impl Relay for RedisRelay {
     async fn publish(&self, frames: &[Arc<str>]) -> Result<(), MirrorError> {
         let mut pipeline = pipe();
         for frame in frames {
-            pipeline
-                .publish(CHANNEL, tagged(frame, self.origin))
-                .ignore();
+            pipeline.publish(CHANNEL, tagged(frame, self.origin)).ignore();
         }
         self.connection.run("publish events", &pipeline).await
     }
@@ -68,9 +61,7 @@ impl Relay for RedisRelay {
 
 impl std::fmt::Debug for RedisRelay {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RedisRelay")
-            .field("origin", &self.origin)
-            .finish_non_exhaustive()
+        f.debug_struct("RedisRelay").field("origin", &self.origin).finish_non_exhaustive()
     }
 }
 
@@ -88,9 +79,7 @@ async fn read(connection: Connection, origin: Uuid, hint: Arc<Notify>) {
             hint.notify_one();
             let mut messages = pubsub.on_message();
             while let Some(message) = messages.next().await {
-                let own = message
-                    .get_payload::<String>()
-                    .is_ok_and(|text| is_from(&text, origin));
+                let own = message.get_payload::<String>().is_ok_and(|text| is_from(&text, origin));
                 if !own {
                     hint.notify_one();
                 }

@@ -11,8 +11,5 @@ use isomer_actors::ports::{Refusal, StoreError};
 
 /// Returns the error for a stored value that cannot be what it should be.
 pub(crate) fn unreadable(operation: &'static str, what: &str) -> StoreError {
-    StoreError::Refused {
-        operation,
-        refusal: Refusal::Constraint(format!("unreadable {what}")),
-    }
+    StoreError::Refused { operation, refusal: Refusal::Constraint(format!("unreadable {what}")) }
 }

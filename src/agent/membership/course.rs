@@ -38,11 +38,7 @@ pub(super) struct Course {
 
 impl Course {
     pub(super) fn step(&self) -> Step {
-        if self.registered {
-            Step::Beat
-        } else {
-            Step::Register
-        }
+        if self.registered { Step::Beat } else { Step::Register }
     }
 
     /// `own` says whether we hold a token of our own; `exhausted` whether every
@@ -162,10 +158,7 @@ mod tests {
     #[test]
     fn gone_is_the_only_end() {
         for registered in [false, true] {
-            let mut course = Course {
-                registered,
-                ..Course::default()
-            };
+            let mut course = Course { registered, ..Course::default() };
             assert_eq!(course.after(Signal::Gone, true, false), Next::Gone);
         }
     }

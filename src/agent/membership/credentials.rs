@@ -49,8 +49,7 @@ impl Credentials {
 
     /// A token is issued only when no other lives, so the old ones are dead.
     pub(super) fn received(&mut self, token: SecretString) {
-        self.ring
-            .retain(|credential| !matches!(credential, Credential::Own(_)));
+        self.ring.retain(|credential| !matches!(credential, Credential::Own(_)));
         self.ring.insert(0, Credential::Own(token));
         self.at = 0;
     }

@@ -116,9 +116,7 @@ impl Member {
         if signal == Signal::Ok
             && let Some(own) = self.credentials.to_beat()
         {
-            self.platform
-                .introduce(&self.name, self.role.as_deref(), own)
-                .await;
+            self.platform.introduce(&self.name, self.role.as_deref(), own).await;
         }
         (signal, false)
     }
@@ -153,11 +151,7 @@ impl Member {
             (Step::Beat, Signal::Ok) => {}
             (_, Signal::Gone) => warn!("the platform says the workspace is gone; stopping"),
             (_, signal) if failures_before == 0 => {
-                warn!(
-                    ?step,
-                    ?signal,
-                    "the platform did not accept this; trying on"
-                );
+                warn!(?step, ?signal, "the platform did not accept this; trying on");
             }
             (_, Signal::Unauthorized) if self.course.failures().is_power_of_two() => {
                 warn!(

@@ -79,10 +79,7 @@ pub(super) struct RpcError {
 
 impl RpcError {
     pub(super) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-        }
+        Self { code, message: message.into() }
     }
 
     /// The whole response. `id` is the call's, or null when it had none.

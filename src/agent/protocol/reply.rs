@@ -50,12 +50,7 @@ pub(in crate::agent) enum Reply {
 
 impl Message {
     pub(in crate::agent) fn new(context_id: String, text: String) -> Self {
-        Self {
-            message_id: fresh_id(),
-            context_id,
-            task_id: None,
-            text,
-        }
+        Self { message_id: fresh_id(), context_id, task_id: None, text }
     }
 
     pub(in crate::agent) fn render(&self, generation: Generation) -> Value {
@@ -217,24 +212,15 @@ mod tests {
     #[test]
     fn events_of_a_task_have_the_shape_of_their_generation() {
         let mut task = Task::new("c".into());
-        let delta = Reply::Delta {
-            task: task.clone(),
-            text: "he".into(),
-        };
+        let delta = Reply::Delta { task: task.clone(), text: "he".into() };
         let old = delta.render(Generation::V03);
         assert_eq!(old["kind"], "artifact-update");
         assert_eq!(old["append"], false);
         assert_eq!(old["artifact"]["parts"][0]["text"], "he");
 
         task.text = "he".into();
-        let delta = Reply::Delta {
-            task: task.clone(),
-            text: "llo".into(),
-        };
-        assert_eq!(
-            delta.render(Generation::V10)["artifactUpdate"]["append"],
-            true
-        );
+        let delta = Reply::Delta { task: task.clone(), text: "llo".into() };
+        assert_eq!(delta.render(Generation::V10)["artifactUpdate"]["append"], true);
 
         task.state = TaskState::Failed;
         task.note = "no model".into();

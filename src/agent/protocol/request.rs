@@ -46,11 +46,7 @@ pub(in crate::agent) fn parse(
     let envelope = envelope(body).map_err(|error| (Value::Null, error))?;
     let id = id(&envelope).map_err(|error| (Value::Null, error))?;
     match request(&envelope, version) {
-        Ok((generation, request)) => Ok(Call {
-            id,
-            generation,
-            request,
-        }),
+        Ok((generation, request)) => Ok(Call { id, generation, request }),
         Err(error) => Err((id, error)),
     }
 }
@@ -60,9 +56,7 @@ fn envelope(body: &[u8]) -> Refused<Object> {
         .map_err(|error| RpcError::new(Code::Parse, format!("the body is not JSON: {error}")))?;
     match value {
         Value::Object(envelope) => Ok(envelope),
-        Value::Array(_) => Err(invalid(
-            "a batch is not accepted; send one call per request",
-        )),
+        Value::Array(_) => Err(invalid("a batch is not accepted; send one call per request")),
         _ => Err(invalid("the body must be a JSON-RPC 2.0 object")),
     }
 }
@@ -86,10 +80,7 @@ fn request(envelope: &Object, version: Option<&str>) -> Refused<(Generation, Req
     accept_version(version)?;
     let params = || match envelope.get("params") {
         Some(Value::Object(params)) => Ok(params),
-        _ => Err(RpcError::new(
-            Code::InvalidParams,
-            "params is required and must be an object",
-        )),
+        _ => Err(RpcError::new(Code::InvalidParams, "params is required and must be an object")),
     };
     Ok(match method {
         "message/send" => (Generation::V03, Request::Send(prompt(params()?)?)),
@@ -121,16 +112,12 @@ fn accept_version(version: Option<&str>) -> Refused<()> {
 fn not_served(method: &str) -> RpcError {
     let name: String = method.chars().take(60).collect();
     if method.contains("ushNotificationConfig") {
-        return RpcError::new(
-            Code::PushNotSupported,
-            "push notifications are not supported",
-        );
+        return RpcError::new(Code::PushNotSupported, "push notifications are not supported");
     }
     match method {
-        "tasks/resubscribe" | "SubscribeToTask" | "tasks/list" | "ListTasks" => RpcError::new(
-            Code::Unsupported,
-            format!("{name} is not supported by this agent"),
-        ),
+        "tasks/resubscribe" | "SubscribeToTask" | "tasks/list" | "ListTasks" => {
+            RpcError::new(Code::Unsupported, format!("{name} is not supported by this agent"))
+        }
         "agent/getAuthenticatedExtendedCard" | "GetExtendedAgentCard" => {
             RpcError::new(Code::NoExtendedCard, "there is no extended agent card")
         }
@@ -155,14 +142,10 @@ fn prompt(params: &Object) -> Refused<Prompt> {
             Some(Some(Value::String(text))) => texts.push(text.as_str()),
             Some(None) => {}
             Some(Some(_)) => {
-                return Err(bad(format!(
-                    "params.message.parts[{index}].text must be a string"
-                )));
+                return Err(bad(format!("params.message.parts[{index}].text must be a string")));
             }
             None => {
-                return Err(bad(format!(
-                    "params.message.parts[{index}] must be an object"
-                )));
+                return Err(bad(format!("params.message.parts[{index}] must be an object")));
             }
         }
     }
@@ -219,26 +202,14 @@ mod tests {
     #[test]
     fn both_generations_of_a_message_are_read() {
         for (method, part, generation) in [
-            (
-                "message/send",
-                json!({"kind": "text", "text": "hi"}),
-                Generation::V03,
-            ),
-            (
-                "message/send",
-                json!({"type": "text", "text": "hi"}),
-                Generation::V03,
-            ),
+            ("message/send", json!({"kind": "text", "text": "hi"}), Generation::V03),
+            ("message/send", json!({"type": "text", "text": "hi"}), Generation::V03),
             ("SendMessage", json!({"text": "hi"}), Generation::V10),
         ] {
             let message = json!({"role": "user", "parts": [part], "contextId": "c"});
             let call = read(&call(method, json!({"message": message}))).unwrap();
             assert_eq!((call.id, call.generation), (json!(7), generation));
-            let prompt = Prompt {
-                text: "hi".into(),
-                context_id: Some("c".into()),
-                task_id: None,
-            };
+            let prompt = Prompt { text: "hi".into(), context_id: Some("c".into()), task_id: None };
             assert_eq!(call.request, Request::Send(prompt));
         }
     }
@@ -246,14 +217,8 @@ mod tests {
     #[test]
     fn text_parts_are_joined_and_others_skipped() {
         let parts = json!([{"text": "a"}, {"kind": "file", "file": {}}, {"text": "b"}]);
-        let call = read(&call(
-            "message/stream",
-            json!({"message": {"parts": parts}}),
-        ))
-        .unwrap();
-        let Request::Stream(prompt) = call.request else {
-            panic!("{call:?}")
-        };
+        let call = read(&call("message/stream", json!({"message": {"parts": parts}}))).unwrap();
+        let Request::Stream(prompt) = call.request else { panic!("{call:?}") };
         assert_eq!(prompt.text, "a\nb");
     }
 
@@ -263,82 +228,26 @@ mod tests {
         for (value, code, field) in [
             (json!(3), Code::InvalidRequest, "object"),
             (json!([]), Code::InvalidRequest, "batch"),
-            (
-                json!({"jsonrpc": "2.0", "method": "x"}),
-                Code::InvalidRequest,
-                "id",
-            ),
-            (
-                json!({"jsonrpc": "2.0", "id": {}}),
-                Code::InvalidRequest,
-                "id",
-            ),
-            (
-                json!({"id": 1, "method": "x"}),
-                Code::InvalidRequest,
-                "jsonrpc",
-            ),
-            (
-                json!({"jsonrpc": "2.0", "id": 1, "method": 2}),
-                Code::InvalidRequest,
-                "method",
-            ),
-            (
-                call("tasks/forget", json!({})),
-                Code::MethodNotFound,
-                "tasks/forget",
-            ),
-            (
-                call("message/send", json!([])),
-                Code::InvalidParams,
-                "params",
-            ),
-            (
-                call("message/send", json!({})),
-                Code::InvalidParams,
-                "params.message",
-            ),
+            (json!({"jsonrpc": "2.0", "method": "x"}), Code::InvalidRequest, "id"),
+            (json!({"jsonrpc": "2.0", "id": {}}), Code::InvalidRequest, "id"),
+            (json!({"id": 1, "method": "x"}), Code::InvalidRequest, "jsonrpc"),
+            (json!({"jsonrpc": "2.0", "id": 1, "method": 2}), Code::InvalidRequest, "method"),
+            (call("tasks/forget", json!({})), Code::MethodNotFound, "tasks/forget"),
+            (call("message/send", json!([])), Code::InvalidParams, "params"),
+            (call("message/send", json!({})), Code::InvalidParams, "params.message"),
             (message(json!({"parts": []})), Code::InvalidParams, "parts"),
-            (
-                message(json!({"parts": [1]})),
-                Code::InvalidParams,
-                "parts[0]",
-            ),
-            (
-                message(json!({"parts": [{"text": 1}]})),
-                Code::InvalidParams,
-                "parts[0].text",
-            ),
+            (message(json!({"parts": [1]})), Code::InvalidParams, "parts[0]"),
+            (message(json!({"parts": [{"text": 1}]})), Code::InvalidParams, "parts[0].text"),
             (
                 message(json!({"parts": [{"text": "x"}], "contextId": 1})),
                 Code::InvalidParams,
                 "contextId",
             ),
-            (
-                message(json!({"parts": [{"kind": "file"}]})),
-                Code::ContentType,
-                "text",
-            ),
-            (
-                call("tasks/get", json!({})),
-                Code::InvalidParams,
-                "params.id",
-            ),
-            (
-                call("tasks/resubscribe", json!({})),
-                Code::Unsupported,
-                "resubscribe",
-            ),
-            (
-                call("tasks/pushNotificationConfig/set", json!({})),
-                Code::PushNotSupported,
-                "push",
-            ),
-            (
-                call("GetExtendedAgentCard", json!({})),
-                Code::NoExtendedCard,
-                "card",
-            ),
+            (message(json!({"parts": [{"kind": "file"}]})), Code::ContentType, "text"),
+            (call("tasks/get", json!({})), Code::InvalidParams, "params.id"),
+            (call("tasks/resubscribe", json!({})), Code::Unsupported, "resubscribe"),
+            (call("tasks/pushNotificationConfig/set", json!({})), Code::PushNotSupported, "push"),
+            (call("GetExtendedAgentCard", json!({})), Code::NoExtendedCard, "card"),
         ] {
             let (_, error) = read(&value).unwrap_err();
             assert_eq!(error.code, code, "{value} {error:?}");

@@ -79,22 +79,11 @@ pub struct AgentArgs {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingError {
     #[error("{name} is {value:?}; accepted: {accepted}")]
-    Value {
-        name: String,
-        value: String,
-        accepted: &'static str,
-    },
+    Value { name: String, value: String, accepted: &'static str },
     #[error("{name} holds a value that cannot be used (not shown); accepted: {accepted}")]
-    Secret {
-        name: String,
-        accepted: &'static str,
-    },
+    Secret { name: String, accepted: &'static str },
     #[error("{name} is needed {when}; accepted: {accepted}")]
-    Missing {
-        name: String,
-        when: &'static str,
-        accepted: &'static str,
-    },
+    Missing { name: String, when: &'static str, accepted: &'static str },
 }
 
 impl TryFrom<AgentArgs> for AgentConfig {
@@ -108,10 +97,7 @@ impl TryFrom<AgentArgs> for AgentConfig {
 
 /// Checks a configuration made by hand as strictly as one from flags.
 pub(super) fn check(config: &AgentConfig) -> Result<(), SettingError> {
-    let given = |name: &str, value: &str| Given {
-        name: name.into(),
-        value: value.into(),
-    };
+    let given = |name: &str, value: &str| Given { name: name.into(), value: value.into() };
     given("name", &config.name).text(NAME_LIMIT, A_NAME)?;
     if let Some(role) = &config.role {
         given("role", role).text(ROLE_LIMIT, A_ROLE)?;
@@ -127,13 +113,10 @@ pub(super) fn check(config: &AgentConfig) -> Result<(), SettingError> {
         let error = given("HEARTBEAT_INTERVAL_SECONDS", &seconds.to_string());
         return Err(error.refused(A_BEAT));
     }
-    for (name, token) in [
-        ("WORKSPACE_AUTH_TOKEN", &config.token),
-        ("ISOMER_JOIN_TOKEN", &config.join_token),
-    ] {
-        token
-            .as_ref()
-            .map_or(Ok(()), |token| visible(name, token))?;
+    for (name, token) in
+        [("WORKSPACE_AUTH_TOKEN", &config.token), ("ISOMER_JOIN_TOKEN", &config.join_token)]
+    {
+        token.as_ref().map_or(Ok(()), |token| visible(name, token))?;
     }
     if let Some(openai) = &config.openai {
         visible("OPENAI_API_KEY", &openai.api_key)?;
@@ -206,10 +189,7 @@ fn visible(name: &str, secret: &SecretString) -> Result<(), SettingError> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(());
     }
-    Err(SettingError::Secret {
-        name: name.into(),
-        accepted: A_SECRET,
-    })
+    Err(SettingError::Secret { name: name.into(), accepted: A_SECRET })
 }
 
 #[cfg(test)]
@@ -257,10 +237,7 @@ mod tests {
 
     #[test]
     fn a_flag_beats_the_environment_and_is_named_in_the_error() {
-        let args = AgentArgs {
-            port: Some("x".into()),
-            ..AgentArgs::default()
-        };
+        let args = AgentArgs { port: Some("x".into()), ..AgentArgs::default() };
         let env = |name: &str| (name == "ISOMER_AGENT_PORT").then(|| OsString::from("1"));
         let text = from_sources(args, env).unwrap_err().to_string();
         assert_eq!(text, "--port is \"x\"; accepted: a port from 0 to 65535");
@@ -268,11 +245,7 @@ mod tests {
 
     #[test]
     fn secrets_never_appear_in_errors_or_debug() {
-        for name in [
-            "WORKSPACE_AUTH_TOKEN",
-            "ISOMER_JOIN_TOKEN",
-            "OPENAI_API_KEY",
-        ] {
+        for name in ["WORKSPACE_AUTH_TOKEN", "ISOMER_JOIN_TOKEN", "OPENAI_API_KEY"] {
             let error = with(&[(name, "sesame\u{7f}open")]).unwrap_err();
             assert!(!format!("{error} {error:?}").contains("sesame"), "{error}");
             let config = with(&[(name, "sesame\n")]).unwrap();
@@ -288,10 +261,7 @@ mod tests {
         assert!(error.to_string().starts_with("AGENT_PUBLIC_URL is needed"));
         let url = ("AGENT_PUBLIC_URL", "https://agent.example/a/");
         let config = with(&[("ISOMER_AGENT_BIND", "::"), url]).unwrap();
-        assert_eq!(
-            config.public_url.as_deref(),
-            Some("https://agent.example/a")
-        );
+        assert_eq!(config.public_url.as_deref(), Some("https://agent.example/a"));
     }
 
     #[test]

@@ -25,18 +25,12 @@ impl<E: Fn(&str) -> Option<OsString>> Source<E> {
         variable: &str,
     ) -> Result<Option<Given>, SettingError> {
         if let Some(value) = given {
-            return Ok(Some(Given {
-                name: flag.into(),
-                value,
-            }));
+            return Ok(Some(Given { name: flag.into(), value }));
         }
         match (self.env)(variable).map(OsString::into_string) {
             None => Ok(None),
             Some(Ok(value)) if value.is_empty() => Ok(None),
-            Some(Ok(value)) => Ok(Some(Given {
-                name: variable.into(),
-                value,
-            })),
+            Some(Ok(value)) => Ok(Some(Given { name: variable.into(), value })),
             Some(Err(raw)) => Err(SettingError::Value {
                 name: variable.into(),
                 value: raw.to_string_lossy().into_owned(),
@@ -46,10 +40,7 @@ impl<E: Fn(&str) -> Option<OsString>> Source<E> {
     }
 
     pub(super) fn secret(&self, variable: &str) -> Result<Option<SecretString>, SettingError> {
-        let refused = || SettingError::Secret {
-            name: variable.into(),
-            accepted: A_SECRET,
-        };
+        let refused = || SettingError::Secret { name: variable.into(), accepted: A_SECRET };
         let Some(raw) = (self.env)(variable) else {
             return Ok(None);
         };
@@ -75,11 +66,7 @@ impl<E: Fn(&str) -> Option<OsString>> Source<E> {
             .read("--openai-model", model, "OPENAI_MODEL")?
             .map_or_else(|| OPENAI_MODEL.to_owned(), |given| given.value);
         let key = self.secret("OPENAI_API_KEY")?;
-        Ok(key.map(|api_key| OpenAi {
-            api_key,
-            base_url,
-            model,
-        }))
+        Ok(key.map(|api_key| OpenAi { api_key, base_url, model }))
     }
 }
 
@@ -91,11 +78,7 @@ pub(super) struct Given {
 
 impl Given {
     pub(super) fn refused(self, accepted: &'static str) -> SettingError {
-        SettingError::Value {
-            name: self.name,
-            value: self.value,
-            accepted,
-        }
+        SettingError::Value { name: self.name, value: self.value, accepted }
     }
 
     pub(super) fn parse<T: std::str::FromStr>(
@@ -107,11 +90,7 @@ impl Given {
 
     pub(super) fn text(self, limit: usize, accepted: &'static str) -> Result<String, SettingError> {
         let fits = (1..=limit).contains(&self.value.len()) && !self.value.contains(FORBIDDEN);
-        if fits {
-            Ok(self.value)
-        } else {
-            Err(self.refused(accepted))
-        }
+        if fits { Ok(self.value) } else { Err(self.refused(accepted)) }
     }
 
     pub(super) fn url(self) -> Result<String, SettingError> {
@@ -119,10 +98,7 @@ impl Given {
             return Err(self.refused(A_URL));
         };
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(SettingError::Secret {
-                name: self.name,
-                accepted: A_URL,
-            });
+            return Err(SettingError::Secret { name: self.name, accepted: A_URL });
         }
         let plain = matches!(url.scheme(), "http" | "https")
             && url.host_str().is_some()

@@ -9,11 +9,7 @@ async fn the_card_lies_at_both_places() {
     let (_running, url) = serving(&platform, config(&platform.url())).await;
     let registered = platform.seen().registers[0].body["agent_card"].clone();
     for path in ["agent-card.json", "agent.json"] {
-        let response = client()
-            .get(format!("{url}/.well-known/{path}"))
-            .send()
-            .await
-            .unwrap();
+        let response = client().get(format!("{url}/.well-known/{path}")).send().await.unwrap();
         let card: Value = response.json().await.unwrap();
         assert_eq!(card, registered);
         assert_eq!(card["url"], url);
@@ -30,20 +26,14 @@ async fn a_message_is_echoed_in_the_callers_generation() {
     let old = call(&url, "message/send", old_message("Grüße\u{0}")).await;
     assert_eq!(old["result"]["kind"], "message");
     assert_eq!(old["result"]["role"], "agent");
-    assert_eq!(
-        old["result"]["parts"],
-        json!([{"kind": "text", "text": "Grüße\u{0}"}])
-    );
+    assert_eq!(old["result"]["parts"], json!([{"kind": "text", "text": "Grüße\u{0}"}]));
     assert!(old["result"]["contextId"].is_string());
 
     let mut message = new_message("hello");
     message["message"]["contextId"] = json!("ours");
     let new = call(&url, "SendMessage", message).await;
     assert_eq!(new["result"]["message"]["role"], "ROLE_AGENT");
-    assert_eq!(
-        new["result"]["message"]["parts"],
-        json!([{"text": "hello"}])
-    );
+    assert_eq!(new["result"]["message"]["parts"], json!([{"text": "hello"}]));
     assert_eq!(new["result"]["message"]["contextId"], "ours");
 }
 
@@ -69,10 +59,7 @@ async fn bad_calls_get_their_codes_and_the_agent_stays_well() {
         (vec![], -32700),
         ("[".repeat(10_000).into_bytes(), -32700),
         (b"{\"id\":1,\"method\":\"message/send\"}".to_vec(), -32600),
-        (
-            b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"no/such\"}".to_vec(),
-            -32601,
-        ),
+        (b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"no/such\"}".to_vec(), -32601),
         (
             b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"message/send\",\"params\":{}}".to_vec(),
             -32602,
@@ -84,21 +71,11 @@ async fn bad_calls_get_their_codes_and_the_agent_stays_well() {
         ),
     ] {
         let (status, answer) = post(&url, body.clone()).await;
-        assert_eq!(
-            (status, &answer["error"]["code"]),
-            (200, &json!(code)),
-            "{answer}"
-        );
+        assert_eq!((status, &answer["error"]["code"]), (200, &json!(code)), "{answer}");
     }
     let before = platform.seen().beats.len();
-    let beat = eventually("later beat", || {
-        platform.seen().beats.get(before + 1).cloned()
-    })
-    .await;
-    assert_eq!(
-        beat.body["error_rate"], 0.0,
-        "a caller's mistake is not the agent's failure"
-    );
+    let beat = eventually("later beat", || platform.seen().beats.get(before + 1).cloned()).await;
+    assert_eq!(beat.body["error_rate"], 0.0, "a caller's mistake is not the agent's failure");
 }
 
 #[tokio::test]
@@ -124,20 +101,9 @@ async fn an_unsupported_version_is_refused() {
     let (_running, url) = serving(&platform, config(&platform.url())).await;
     let call =
         json!({"jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": new_message("x")});
-    for (version, code) in [
-        ("1.0", Value::Null),
-        ("0.3", Value::Null),
-        ("7.0", json!(-32009)),
-    ] {
+    for (version, code) in [("1.0", Value::Null), ("0.3", Value::Null), ("7.0", json!(-32009))] {
         let request = client().post(&url).header("A2A-Version", version);
-        let answer: Value = request
-            .json(&call)
-            .send()
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap();
+        let answer: Value = request.json(&call).send().await.unwrap().json().await.unwrap();
         assert_eq!(answer["error"]["code"], code, "{version}: {answer}");
     }
 }

@@ -49,11 +49,8 @@ pub(super) struct FakePlatform {
 
 impl FakePlatform {
     pub(super) fn start() -> Self {
-        let mut platform = Self {
-            facts: Shared::default(),
-            address: ([127, 0, 0, 1], 0).into(),
-            runtime: None,
-        };
+        let mut platform =
+            Self { facts: Shared::default(), address: ([127, 0, 0, 1], 0).into(), runtime: None };
         platform.restart();
         platform
     }
@@ -95,11 +92,8 @@ impl Drop for FakePlatform {
 
 /// Serves `router` from a thread of its own.
 pub(super) fn serve(router: Router, address: SocketAddr) -> (Runtime, SocketAddr) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     // The port of a killed server may take a moment to be free.
     let listener = (0..200).find_map(|_| {
         let listener = std::net::TcpListener::bind(address).ok();
@@ -119,11 +113,7 @@ pub(super) fn serve(router: Router, address: SocketAddr) -> (Runtime, SocketAddr
 }
 
 fn seen(headers: &HeaderMap, body: &[u8]) -> Seen {
-    let text = |name: &str| {
-        headers
-            .get(name)
-            .map(|value| value.to_str().unwrap().to_owned())
-    };
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
     Seen {
         bearer: text("authorization")
             .map(|value| value.strip_prefix("Bearer ").unwrap().to_owned()),
@@ -184,15 +174,8 @@ async fn workspace(
     axum::extract::Path(id): axum::extract::Path<String>,
     State(facts): State<Shared>,
 ) -> Response {
-    let patched = facts
-        .lock()
-        .patches
-        .last()
-        .map(|patch| patch.body["name"].clone());
-    answer(
-        200,
-        json!({"id": id, "name": patched.unwrap_or(json!(id)), "role": null}),
-    )
+    let patched = facts.lock().patches.last().map(|patch| patch.body["name"].clone());
+    answer(200, json!({"id": id, "name": patched.unwrap_or(json!(id)), "role": null}))
 }
 
 async fn patch(State(facts): State<Shared>, headers: HeaderMap, body: bytes::Bytes) -> Response {

@@ -8,10 +8,7 @@ use super::*;
 async fn an_agent_registers_introduces_itself_and_beats_with_its_own_token() {
     let platform = FakePlatform::start();
     let id = Uuid::new_v4();
-    let wanted = AgentConfig {
-        workspace_id: Some(id),
-        ..config(&platform.url())
-    };
+    let wanted = AgentConfig { workspace_id: Some(id), ..config(&platform.url()) };
     let (running, url) = serving(&platform, wanted).await;
     assert!(url.starts_with("http://localhost:"), "{url}");
     let beat = eventually("second beat", || platform.seen().beats.get(1).cloned()).await;
@@ -55,11 +52,7 @@ async fn a_refused_token_leads_to_a_new_registration() {
     })
     .await;
     let facts = platform.seen();
-    let bearers: Vec<_> = facts
-        .registers
-        .iter()
-        .map(|seen| seen.bearer.as_deref())
-        .collect();
+    let bearers: Vec<_> = facts.registers.iter().map(|seen| seen.bearer.as_deref()).collect();
     assert_eq!(bearers, [Some(fakes::JOIN), Some(fakes::JOIN)]);
 }
 
@@ -67,18 +60,11 @@ async fn a_refused_token_leads_to_a_new_registration() {
 async fn a_given_token_is_used_first_and_the_join_token_when_it_is_refused() {
     let platform = FakePlatform::start();
     let stale = Some(SecretString::from("stale"));
-    let wanted = AgentConfig {
-        token: stale,
-        ..config(&platform.url())
-    };
+    let wanted = AgentConfig { token: stale, ..config(&platform.url()) };
     let (_running, _) = serving(&platform, wanted).await;
     eventually("beat", || platform.seen().beats.first().cloned()).await;
     let facts = platform.seen();
-    let bearers: Vec<_> = facts
-        .registers
-        .iter()
-        .map(|seen| seen.bearer.as_deref())
-        .collect();
+    let bearers: Vec<_> = facts.registers.iter().map(|seen| seen.bearer.as_deref()).collect();
     assert_eq!(bearers, [Some("stale"), Some(fakes::JOIN)]);
 }
 
@@ -88,20 +74,11 @@ async fn an_unknown_workspace_is_registered_again() {
     let (_running, _) = serving(&platform, config(&platform.url())).await;
     eventually("beat", || platform.seen().beats.first().cloned()).await;
     platform.seen().beat_status = Some((404, None));
-    eventually("second registration", || {
-        platform.seen().registers.get(1).cloned()
-    })
-    .await;
+    eventually("second registration", || platform.seen().registers.get(1).cloned()).await;
     platform.seen().beat_status = None;
     let before = platform.seen().beats.len();
-    eventually("beats again", || {
-        (platform.seen().beats.len() > before + 2).then_some(())
-    })
-    .await;
-    assert_eq!(
-        platform.seen().registers[1].bearer.as_deref(),
-        Some("token-1")
-    );
+    eventually("beats again", || (platform.seen().beats.len() > before + 2).then_some(())).await;
+    assert_eq!(platform.seen().registers[1].bearer.as_deref(), Some("token-1"));
 }
 
 #[tokio::test]
@@ -110,10 +87,7 @@ async fn a_removed_workspace_ends_its_agent() {
     let (running, url) = serving(&platform, config(&platform.url())).await;
     platform.seen().beat_status = Some((410, None));
     assert_eq!(running.ended().await.unwrap(), Exit::Gone);
-    assert!(
-        client().get(url).send().await.is_err(),
-        "its port is closed"
-    );
+    assert!(client().get(url).send().await.is_err(), "its port is closed");
 }
 
 #[tokio::test]
@@ -127,10 +101,7 @@ async fn an_agent_survives_a_restart_of_its_platform() {
     assert_eq!(answer["result"]["parts"][0]["text"], "still there?");
     let before = platform.seen().beats.len();
     platform.restart();
-    eventually("beats again", || {
-        (platform.seen().beats.len() > before + 2).then_some(())
-    })
-    .await;
+    eventually("beats again", || (platform.seen().beats.len() > before + 2).then_some(())).await;
     assert_eq!(platform.seen().registers.len(), 1, "its token still serves");
 }
 
@@ -155,20 +126,10 @@ async fn retry_after_is_honoured() {
             facts.beat_status = Some((status, Some(1)));
             facts.beats.len()
         };
-        eventually("refused beat", || {
-            (platform.seen().beats.len() > before).then_some(())
-        })
-        .await;
+        eventually("refused beat", || (platform.seen().beats.len() > before).then_some(())).await;
         platform.seen().beat_status = None;
-        eventually("next beat", || {
-            (platform.seen().beats.len() > before + 1).then_some(())
-        })
-        .await;
-        assert!(
-            start.elapsed() >= Duration::from_secs(1),
-            "{status}: {:?}",
-            start.elapsed()
-        );
+        eventually("next beat", || (platform.seen().beats.len() > before + 1).then_some(())).await;
+        assert!(start.elapsed() >= Duration::from_secs(1), "{status}: {:?}", start.elapsed());
     }
     assert_eq!(platform.seen().registers.len(), 1);
 }
@@ -180,11 +141,7 @@ async fn a_retry_after_of_zero_is_no_busy_loop() {
     let (_running, _) = serving(&platform, config(&platform.url())).await;
     let start = tokio::time::Instant::now();
     eventually("fourth beat", || platform.seen().beats.get(3).cloned()).await;
-    assert!(
-        start.elapsed() >= Duration::from_millis(3 * 250),
-        "{:?}",
-        start.elapsed()
-    );
+    assert!(start.elapsed() >= Duration::from_millis(3 * 250), "{:?}", start.elapsed());
 }
 
 #[tokio::test]
@@ -196,10 +153,7 @@ async fn a_registration_that_is_refused_does_not_keep_a_token_from_beating() {
         facts.register_status = Some(400);
     }
     let own = Some(SecretString::from("own"));
-    let _running = Running::start(AgentConfig {
-        token: own,
-        ..config(&platform.url())
-    });
+    let _running = Running::start(AgentConfig { token: own, ..config(&platform.url()) });
     eventually("third beat", || platform.seen().beats.get(2).cloned()).await;
 }
 
@@ -208,10 +162,7 @@ async fn id_and_token_are_kept_in_a_file_of_mode_0600() {
     let platform = FakePlatform::start();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("agents/ada.json");
-    let wanted = AgentConfig {
-        token_file: Some(path.clone()),
-        ..config(&platform.url())
-    };
+    let wanted = AgentConfig { token_file: Some(path.clone()), ..config(&platform.url()) };
 
     let (running, _) = serving(&platform, wanted.clone()).await;
     eventually("beat", || platform.seen().beats.first().cloned()).await;
@@ -230,28 +181,16 @@ async fn a_dropped_agent_leaves_nothing_behind() {
     let platform = FakePlatform::start();
     let (running, url) = serving(&platform, config(&platform.url())).await;
     let kept = client();
-    kept.get(format!("{url}/.well-known/agent.json"))
-        .send()
-        .await
-        .unwrap();
+    kept.get(format!("{url}/.well-known/agent.json")).send().await.unwrap();
     running.task.abort();
     let address = url.replace("http://localhost", "127.0.0.1");
-    eventually("closed port", || {
-        std::net::TcpStream::connect(&address).err()
-    })
-    .await;
-    assert!(
-        kept.get(&url).send().await.is_err(),
-        "its connections are closed too"
-    );
+    eventually("closed port", || std::net::TcpStream::connect(&address).err()).await;
+    assert!(kept.get(&url).send().await.is_err(), "its connections are closed too");
 }
 
 #[tokio::test]
 async fn bad_settings_end_it_before_anything_is_opened() {
-    let bad = AgentConfig {
-        name: "a\nb".into(),
-        ..config("http://localhost:1")
-    };
+    let bad = AgentConfig { name: "a\nb".into(), ..config("http://localhost:1") };
     let error = Running::start(bad).ended().await.unwrap_err();
     assert!(matches!(error, AgentError::Setting(_)), "{error}");
 }
@@ -260,12 +199,7 @@ async fn bad_settings_end_it_before_anything_is_opened() {
 async fn a_taken_port_is_an_error_that_names_the_address() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let error = Running::start(AgentConfig {
-        port,
-        ..config("http://localhost:1")
-    })
-    .ended()
-    .await;
+    let error = Running::start(AgentConfig { port, ..config("http://localhost:1") }).ended().await;
     let text = error.unwrap_err().to_string();
     assert_eq!(text, format!("cannot listen on 127.0.0.1:{port}"));
 }
@@ -288,10 +222,7 @@ async fn the_demo_agents_come_back_as_themselves() {
                     .registers
                     .iter()
                     .map(|seen| {
-                        (
-                            seen.body["agent_card"]["name"].to_string(),
-                            seen.body["id"].to_string(),
-                        )
+                        (seen.body["agent_card"]["name"].to_string(), seen.body["id"].to_string())
                     })
                     .collect();
                 who.sort();
@@ -307,10 +238,7 @@ async fn the_demo_agents_come_back_as_themselves() {
     }
     assert_eq!(ids[0], ids[1]);
     assert_eq!(
-        ids[0]
-            .iter()
-            .map(|(name, _)| name.as_str())
-            .collect::<Vec<_>>(),
+        ids[0].iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
         ["\"Ada\"", "\"Grace\""]
     );
 }

@@ -51,10 +51,7 @@ impl Running {
 
     /// How it ended, by itself.
     async fn ended(self) -> Result<Exit, AgentError> {
-        tokio::time::timeout(DEADLINE, self.task)
-            .await
-            .unwrap()
-            .unwrap()
+        tokio::time::timeout(DEADLINE, self.task).await.unwrap().unwrap()
     }
 
     async fn stopped(self) -> Result<Exit, AgentError> {
@@ -68,9 +65,7 @@ async fn serving(platform: &FakePlatform, config: AgentConfig) -> (Running, Stri
     let running = Running::start(config);
     let url = eventually("a registration", || {
         let seen = platform.seen();
-        seen.registers
-            .last()
-            .map(|register| register.body["url"].clone())
+        seen.registers.last().map(|register| register.body["url"].clone())
     });
     let url = url.await.as_str().unwrap().to_owned();
     (running, url)
@@ -83,10 +78,7 @@ async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         if let Some(found) = look() {
             return found;
         }
-        assert!(
-            tokio::time::Instant::now() < deadline,
-            "no {what} within {DEADLINE:?}"
-        );
+        assert!(tokio::time::Instant::now() < deadline, "no {what} within {DEADLINE:?}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -107,12 +99,7 @@ async fn call(url: &str, method: &str, params: Value) -> Value {
 /// Sends one call and returns the events of its stream.
 async fn events(url: &str, method: &str, params: Value) -> Vec<Value> {
     let call = json!({"jsonrpc": "2.0", "id": "s", "method": method, "params": params});
-    let response = client()
-        .post(url)
-        .body(call.to_string())
-        .send()
-        .await
-        .unwrap();
+    let response = client().post(url).body(call.to_string()).send().await.unwrap();
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     let text = response.text().await.unwrap();
     let lines = text.lines().filter_map(|line| line.strip_prefix("data: "));
@@ -125,11 +112,7 @@ async fn events(url: &str, method: &str, params: Value) -> Vec<Value> {
 
 fn client() -> reqwest::Client {
     _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
-        .no_proxy()
-        .timeout(DEADLINE)
-        .build()
-        .unwrap()
+    reqwest::Client::builder().no_proxy().timeout(DEADLINE).build().unwrap()
 }
 
 fn old_message(text: &str) -> Value {

@@ -42,11 +42,7 @@ impl FakeModel {
             .route("/v1/chat/completions", post(complete))
             .with_state((script, Arc::clone(&asked)));
         let (runtime, address) = fakes::serve(router, ([127, 0, 0, 1], 0).into());
-        Self {
-            url: format!("http://{address}/v1"),
-            asked,
-            runtime: Some(runtime),
-        }
+        Self { url: format!("http://{address}/v1"), asked, runtime: Some(runtime) }
     }
 }
 
@@ -101,16 +97,11 @@ fn thinking(platform: &FakePlatform, model: &FakeModel) -> AgentConfig {
         base_url: model.url.clone(),
         model: "small".into(),
     };
-    AgentConfig {
-        openai: Some(openai),
-        ..config(&platform.url())
-    }
+    AgentConfig { openai: Some(openai), ..config(&platform.url()) }
 }
 
 fn text_of(events: &[Value], update: impl Fn(&Value) -> &Value) -> String {
-    let texts = events
-        .iter()
-        .filter_map(|event| update(event)["parts"][0]["text"].as_str());
+    let texts = events.iter().filter_map(|event| update(event)["parts"][0]["text"].as_str());
     texts.collect()
 }
 
@@ -122,10 +113,7 @@ async fn a_message_is_answered_by_the_model() {
     assert_eq!(answer["result"]["parts"][0]["text"], "Hello you");
     let asked = model.asked.lock()[0].clone();
     assert_eq!(asked["model"], "small");
-    assert_eq!(
-        asked["messages"][1],
-        json!({"role": "user", "content": "Hi"})
-    );
+    assert_eq!(asked["messages"][1], json!({"role": "user", "content": "Hi"}));
 }
 
 #[tokio::test]
@@ -134,35 +122,18 @@ async fn an_answer_is_streamed_as_a_task_that_can_be_read_afterwards() {
     let (_running, url) = serving(&platform, thinking(&platform, &model)).await;
 
     let old = events(&url, "message/stream", old_message("Hi")).await;
-    let kinds: Vec<_> = old
-        .iter()
-        .map(|event| event["kind"].as_str().unwrap())
-        .collect();
-    assert_eq!(
-        kinds,
-        [
-            "task",
-            "artifact-update",
-            "artifact-update",
-            "status-update"
-        ]
-    );
+    let kinds: Vec<_> = old.iter().map(|event| event["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["task", "artifact-update", "artifact-update", "status-update"]);
     assert_eq!(text_of(&old, |event| &event["artifact"]), "Hello you");
     assert_eq!(old[3]["status"]["state"], "completed");
     assert_eq!(old[3]["final"], true);
 
     let new = events(&url, "SendStreamingMessage", new_message("Hi")).await;
-    assert_eq!(
-        text_of(&new, |event| &event["artifactUpdate"]["artifact"]),
-        "Hello you"
-    );
+    assert_eq!(text_of(&new, |event| &event["artifactUpdate"]["artifact"]), "Hello you");
     let id = new[0]["task"]["id"].clone();
     let task = call(&url, "GetTask", json!({"id": id})).await;
     assert_eq!(task["result"]["status"]["state"], "TASK_STATE_COMPLETED");
-    assert_eq!(
-        task["result"]["artifacts"][0]["parts"][0]["text"],
-        "Hello you"
-    );
+    assert_eq!(task["result"]["artifacts"][0]["parts"][0]["text"], "Hello you");
     let again = call(&url, "CancelTask", json!({"id": id})).await;
     assert_eq!(again["error"]["code"], -32002);
     assert_eq!(again["error"]["data"][0]["reason"], "TASK_NOT_CANCELABLE");
@@ -192,11 +163,7 @@ async fn a_refusing_endpoint_shows_in_the_beats_and_the_key_nowhere() {
 
     let beat = eventually("beat that tells", || {
         let facts = platform.seen();
-        facts
-            .beats
-            .iter()
-            .find(|beat| beat.body["error_rate"] == 1.0)
-            .cloned()
+        facts.beats.iter().find(|beat| beat.body["error_rate"] == 1.0).cloned()
     })
     .await;
     assert_eq!(beat.body["sample_error"], text);
@@ -217,10 +184,7 @@ async fn a_stream_that_is_cut_fails_its_task() {
 async fn a_task_at_work_is_shown_early_and_can_be_cancelled() {
     let (platform, model) = (FakePlatform::start(), FakeModel::start(Script::Hang));
     let slow = DEADLINE * 2;
-    let wanted = AgentConfig {
-        heartbeat_every: slow,
-        ..thinking(&platform, &model)
-    };
+    let wanted = AgentConfig { heartbeat_every: slow, ..thinking(&platform, &model) };
     let (_running, url) = serving(&platform, wanted).await;
     let mut stream = Stream::open(&url, "Think!").await;
     let task = stream.next().await.unwrap();
@@ -234,15 +198,9 @@ async fn a_task_at_work_is_shown_early_and_can_be_cancelled() {
     while let Some(event) = stream.next().await {
         last = event;
     }
-    assert_eq!(
-        (&last["status"]["state"], &last["final"]),
-        (&json!("canceled"), &json!(true))
-    );
+    assert_eq!((&last["status"]["state"], &last["final"]), (&json!("canceled"), &json!(true)));
     let idle = beat_with(&platform, 0).await;
-    assert_eq!(
-        idle.body["error_rate"], 0.0,
-        "a cancelled call is not a failure"
-    );
+    assert_eq!(idle.body["error_rate"], 0.0, "a cancelled call is not a failure");
 }
 
 #[tokio::test]
@@ -295,10 +253,7 @@ async fn stopping_ends_the_streams_under_way() {
         last = event;
     }
     assert_eq!(last["status"]["state"], "failed");
-    assert_eq!(
-        last["status"]["message"]["parts"][0]["text"],
-        "the agent is stopping"
-    );
+    assert_eq!(last["status"]["message"]["parts"][0]["text"], "the agent is stopping");
     assert_eq!(running.ended().await.unwrap(), Exit::Stopped);
 }
 
@@ -307,9 +262,7 @@ async fn beat_with(platform: &FakePlatform, active: usize) -> fakes::Seen {
     let before = platform.seen().beats.len();
     eventually("beat with that many tasks", || {
         let facts = platform.seen();
-        let found = facts.beats[before..]
-            .iter()
-            .find(|beat| beat.body["active_tasks"] == active);
+        let found = facts.beats[before..].iter().find(|beat| beat.body["active_tasks"] == active);
         found.cloned()
     })
     .await
@@ -332,10 +285,7 @@ impl Stream {
         let call = json!({"jsonrpc": "2.0", "id": 1, "method": "message/stream",
             "params": old_message(text)});
         let response = client().post(url).json(&call).send().await.unwrap();
-        Self {
-            response,
-            buffer: String::new(),
-        }
+        Self { response, buffer: String::new() }
     }
 
     async fn next(&mut self) -> Option<Value> {

@@ -32,10 +32,8 @@ pub async fn check_access(State(app): State<App>, caller: Caller, input: Input) 
         && ids.0 != Some(own)
         && ids.1 != Some(own)
     {
-        return Err(ApiError::forbidden("access denied").field(
-            "caller_id",
-            "a workspace token may only ask about its own workspace",
-        ));
+        return Err(ApiError::forbidden("access denied")
+            .field("caller_id", "a workspace token may only ask about its own workspace"));
     }
     let allowed = match ids {
         (Some(from), Some(to)) => app.directory.may_talk(from, to),

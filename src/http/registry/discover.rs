@@ -35,16 +35,12 @@ pub async fn discover(
 ) -> Answer {
     let from = caller_id(&headers)?;
     let Some(from_id) = WorkspaceId::parse_loose(from) else {
-        return Err(ApiError::forbidden(
-            "not authorized to discover this workspace",
-        ));
+        return Err(ApiError::forbidden("not authorized to discover this workspace"));
     };
     caller.own_token_or_canvas(&app, from_id).await?;
     let allowed = WorkspaceId::parse_loose(&id).filter(|id| app.directory.may_talk(from_id, *id));
     let Some(id) = allowed else {
-        return Err(ApiError::forbidden(
-            "not authorized to discover this workspace",
-        ));
+        return Err(ApiError::forbidden("not authorized to discover this workspace"));
     };
     let target = match app.directory.follow(id) {
         Followed::At(end) if end == id || options.follow.as_deref() != Some("false") => end,
@@ -59,9 +55,7 @@ pub async fn discover(
     }
     let from_outside = app.directory.glimpse(from_id).is_some_and(|g| g.external);
     let url = reachable(&app, &view, from_outside).await?;
-    Ok(ok(
-        &json!({"id": view.record.id, "url": url, "name": view.record.name}),
-    ))
+    Ok(ok(&json!({"id": view.record.id, "url": url, "name": view.record.name})))
 }
 
 fn caller_id(headers: &HeaderMap) -> Result<&str, ApiError> {
@@ -80,20 +74,14 @@ async fn reachable(
     let url = view.record.url.as_deref().unwrap_or_default();
     if view.record.runtime == EXTERNAL && !url.is_empty() {
         // The registration rule: an agent on this very machine is one that a neighbour may reach.
-        guard::check(url, Rule::Registration, app.address_mode())
-            .await
-            .map_err(|refused| {
-                ApiError::new(
-                    axum::http::StatusCode::SERVICE_UNAVAILABLE,
-                    "workspace URL failed safety check",
-                )
-                .with("reason", refused.to_string())
-            })?;
-        return Ok(if from_outside {
-            url.to_owned()
-        } else {
-            from_container(url)
-        });
+        guard::check(url, Rule::Registration, app.address_mode()).await.map_err(|refused| {
+            ApiError::new(
+                axum::http::StatusCode::SERVICE_UNAVAILABLE,
+                "workspace URL failed safety check",
+            )
+            .with("reason", refused.to_string())
+        })?;
+        return Ok(if from_outside { url.to_owned() } else { from_container(url) });
     }
     match view.record.status {
         Status::Online | Status::Degraded if url.is_empty() || url.starts_with(HOST_URL) => {
@@ -111,6 +99,9 @@ async fn reachable(
 
 /// Seen from a container, this machine has another name.
 fn from_container(url: &str) -> String {
-    url.replacen("127.0.0.1", "host.docker.internal", 1)
-        .replacen("localhost", "host.docker.internal", 1)
+    url.replacen("127.0.0.1", "host.docker.internal", 1).replacen(
+        "localhost",
+        "host.docker.internal",
+        1,
+    )
 }

@@ -89,9 +89,6 @@ mod tests {
         let text = cut("é".repeat(MAX_TEXT_BYTES));
         assert_eq!(text.len(), MAX_TEXT_BYTES);
         assert!(text.chars().all(|c| c == 'é'));
-        assert_eq!(
-            cut(format!("x{}", "é".repeat(MAX_TEXT_BYTES))).len(),
-            MAX_TEXT_BYTES - 1
-        );
+        assert_eq!(cut(format!("x{}", "é".repeat(MAX_TEXT_BYTES))).len(), MAX_TEXT_BYTES - 1);
     }
 }

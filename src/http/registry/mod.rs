@@ -48,14 +48,10 @@ fn required<'a>(field: &str, value: Option<&'a str>) -> Result<&'a str, ApiError
 /// A required agent card within its limit.
 fn required_card(card: Option<Option<Value>>) -> Result<Value, ApiError> {
     let bad = |reason: String| BadInput::new("agent_card", reason).with_text(BAD_BODY);
-    let card = card
-        .ok_or_else(|| bad("it is required".to_owned()))?
-        .unwrap_or(Value::Null);
+    let card = card.ok_or_else(|| bad("it is required".to_owned()))?.unwrap_or(Value::Null);
     let bytes = card.to_string().len();
     if bytes > MAX_CARD_BYTES {
-        return Err(bad(format!(
-            "it has {bytes} bytes, at most {MAX_CARD_BYTES} are accepted"
-        )));
+        return Err(bad(format!("it has {bytes} bytes, at most {MAX_CARD_BYTES} are accepted")));
     }
     Ok(card)
 }

@@ -30,22 +30,11 @@ pub async fn peers(
         .ok_or_else(|| ApiError::not_found("workspace not found"))?;
     caller.own_token_or_canvas(&app, id).await?;
     let peers = app.directory.peers(id);
-    let ids: Vec<_> = peers
-        .siblings
-        .iter()
-        .chain(&peers.children)
-        .chain(&peers.parent)
-        .copied()
-        .collect();
-    let query = ListQuery {
-        ids: Some(ids),
-        removed: false,
-    };
+    let ids: Vec<_> =
+        peers.siblings.iter().chain(&peers.children).chain(&peers.parent).copied().collect();
+    let query = ListQuery { ids: Some(ids), removed: false };
     let views = app.store.list(&query).await?;
-    let mut by_id: HashMap<_, _> = views
-        .into_iter()
-        .map(|view| (view.record.id, view))
-        .collect();
+    let mut by_id: HashMap<_, _> = views.into_iter().map(|view| (view.record.id, view)).collect();
 
     let mut siblings = take(&mut by_id, &peers.siblings);
     let mut children = take(&mut by_id, &peers.children);

@@ -74,18 +74,9 @@ async fn authorise(
     }
     let registrar = caller.registrar(app).await?;
     let power = match registrar {
-        Registrar::Admin => Power {
-            may_create: true,
-            may_reclaim: true,
-        },
-        Registrar::Join => Power {
-            may_create: true,
-            may_reclaim: true,
-        },
-        _ => Power {
-            may_create: false,
-            may_reclaim: false,
-        },
+        Registrar::Admin => Power { may_create: true, may_reclaim: true },
+        Registrar::Join => Power { may_create: true, may_reclaim: true },
+        _ => Power { may_create: false, may_reclaim: false },
     };
     match (known, registrar) {
         (_, Registrar::Admin) => Ok(power),
@@ -97,10 +88,8 @@ async fn authorise(
         (_, Registrar::Join) => Ok(power),
         // The first registration of a workspace that somebody created.
         (Some(glimpse), _) if !glimpse.had_tokens => Ok(power),
-        (_, Registrar::Nobody) => Err(missing().with(
-            "reason",
-            "registering this id needs an admin, organisation or join token",
-        )),
+        (_, Registrar::Nobody) => Err(missing()
+            .with("reason", "registering this id needs an admin, organisation or join token")),
         _ => Err(invalid()),
     }
 }

@@ -28,14 +28,9 @@ fn platform_url(app: &App, headers: &HeaderMap) -> String {
         return url.clone();
     }
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let scheme = text("x-forwarded-proto")
-        .filter(|s| *s == "https")
-        .unwrap_or("http");
+    let scheme = text("x-forwarded-proto").filter(|s| *s == "https").unwrap_or("http");
     let plausible = |host: &&str| {
-        !host.is_empty()
-            && host
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b".-:[]".contains(&b))
+        !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:[]".contains(&b))
     };
     let host = text("x-forwarded-host")
         .filter(plausible)

@@ -92,19 +92,12 @@ async fn create_external(app: &App, body: Body, access: Access, headers: &Header
     let minted = token::mint()?;
     let (start, status) = match url {
         Some(url) => {
-            guard::check(&url, Rule::Registration, app.address_mode())
-                .await
-                .map_err(|refused| {
-                    BadInput::new("url", refused.to_string()).with_text(BAD_FIELDS)
-                })?;
+            guard::check(&url, Rule::Registration, app.address_mode()).await.map_err(
+                |refused| BadInput::new("url", refused.to_string()).with_text(BAD_FIELDS),
+            )?;
             (Start::External { url }, "online")
         }
-        None => (
-            Start::Awaited {
-                token: minted.stored,
-            },
-            "awaiting_agent",
-        ),
+        None => (Start::Awaited { token: minted.stored }, "awaiting_agent"),
     };
     let awaited = matches!(start, Start::Awaited { .. });
     let mut new = new_workspace(body, access, start)?;
@@ -150,18 +143,10 @@ fn validate_fields(body: &Body) -> Result<Access, ApiError> {
     let text = |value: &'_ Option<String>| value.clone().unwrap_or_default();
     let (name, role) = (text(&body.name), text(&body.role));
     let (model, runtime) = (text(&body.model), text(&body.runtime));
-    let texts = validate::Texts {
-        name: &name,
-        role: &role,
-        model: &model,
-        runtime: &runtime,
-    };
+    let texts = validate::Texts { name: &name, role: &role, model: &model, runtime: &runtime };
     validate::texts(texts).map_err(|bad| bad.with_text(BAD_FIELDS))?;
     refuse_unkept(body)?;
-    let directory = body
-        .workspace_dir
-        .as_deref()
-        .filter(|text| !text.is_empty());
+    let directory = body.workspace_dir.as_deref().filter(|text| !text.is_empty());
     if let Some(directory) = directory {
         validate::directory(directory)
             .map_err(|bad| bad.with_text("invalid workspace directory"))?;
@@ -173,31 +158,13 @@ fn validate_fields(body: &Body) -> Result<Access, ApiError> {
 /// What could not be kept is refused rather than forgotten.
 fn refuse_unkept(body: &Body) -> Result<(), ApiError> {
     let refuse = |field: &str, reason: &str| BadInput::new(field, reason).with_text(BAD_FIELDS);
-    if body
-        .secrets
-        .as_ref()
-        .is_some_and(|secrets| !secrets.is_empty())
-    {
-        return Err(refuse(
-            "secrets",
-            "this server holds no keys yet: it does not accept secrets",
-        ));
+    if body.secrets.as_ref().is_some_and(|secrets| !secrets.is_empty()) {
+        return Err(refuse("secrets", "this server holds no keys yet: it does not accept secrets"));
     }
-    if body
-        .initial_memories
-        .as_ref()
-        .is_some_and(|memories| !memories.is_empty())
-    {
-        return Err(refuse(
-            "initial_memories",
-            "this server does not keep memories yet",
-        ));
+    if body.initial_memories.as_ref().is_some_and(|memories| !memories.is_empty()) {
+        return Err(refuse("initial_memories", "this server does not keep memories yet"));
     }
-    if body
-        .canvas
-        .as_ref()
-        .is_some_and(|p| !p.x.is_finite() || !p.y.is_finite())
-    {
+    if body.canvas.as_ref().is_some_and(|p| !p.x.is_finite() || !p.y.is_finite()) {
         return Err(refuse("canvas", "x and y must be finite numbers"));
     }
     Ok(())
@@ -253,10 +220,7 @@ mod tests {
     #[test]
     fn templates_are_scanned_line_by_line() {
         let text = "name: x\nruntime: \"claude-code\"\nother:\n  model: no\nruntime_config:\n  model: 'sonnet'\n";
-        assert_eq!(
-            scan(text),
-            (Some("claude-code".into()), Some("sonnet".into()))
-        );
+        assert_eq!(scan(text), (Some("claude-code".into()), Some("sonnet".into())));
         assert_eq!(scan("  runtime: nested\n"), (None, None));
     }
 }

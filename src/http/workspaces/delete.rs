@@ -34,31 +34,20 @@ pub async fn delete(
     let id = workspace_id(&id)?;
     let purge = options.purge.as_deref() == Some("true");
     let confirm = options.confirm.as_deref() == Some("true");
-    match app
-        .directory
-        .remove(id, RemoveOptions { confirm, purge })
-        .await?
-    {
+    match app.directory.remove(id, RemoveOptions { confirm, purge }).await? {
         Removal::Removed { cascade_deleted } => {
             let status = if purge { "purged" } else { "removed" };
-            Ok(ok(
-                &json!({"cascade_deleted": cascade_deleted, "status": status}),
-            ))
+            Ok(ok(&json!({"cascade_deleted": cascade_deleted, "status": status})))
         }
         Removal::ConfirmationRequired { children } => ask(&app, children).await,
     }
 }
 
 async fn ask(app: &App, children: Vec<WorkspaceId>) -> Answer {
-    let query = ListQuery {
-        ids: Some(children),
-        removed: false,
-    };
+    let query = ListQuery { ids: Some(children), removed: false };
     let views = app.store.list(&query).await.map_err(ApiError::from)?;
-    let children: Vec<Value> = views
-        .iter()
-        .map(|view| json!({"id": view.record.id, "name": view.record.name}))
-        .collect();
+    let children: Vec<Value> =
+        views.iter().map(|view| json!({"id": view.record.id, "name": view.record.name})).collect();
     let body = json!({
         "status": "confirmation_required",
         "message": CONFIRM,

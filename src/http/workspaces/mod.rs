@@ -21,10 +21,7 @@ use super::state::App;
 pub fn router() -> Router<App> {
     Router::new()
         .route("/workspaces", post(create::create).get(read::list))
-        .route(
-            "/workspaces/{id}",
-            get(read::get).patch(patch::patch).delete(delete::delete),
-        )
+        .route("/workspaces/{id}", get(read::get).patch(patch::patch).delete(delete::delete))
         .route("/workspaces/{id}/state", get(state::state))
         .route("/workspaces/{id}/forward", post(forward::forward))
 }

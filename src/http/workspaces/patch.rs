@@ -68,13 +68,8 @@ fn changes(body: Body) -> Result<Patch, ApiError> {
         tier: body.tier,
         parent_id,
         runtime: body.runtime,
-        workspace_dir: body
-            .workspace_dir
-            .map(|dir| dir.filter(|text| !text.is_empty())),
-        layout: LayoutPatch {
-            position: body.x.zip(body.y),
-            collapsed: body.collapsed,
-        },
+        workspace_dir: body.workspace_dir.map(|dir| dir.filter(|text| !text.is_empty())),
+        layout: LayoutPatch { position: body.x.zip(body.y), collapsed: body.collapsed },
     })
 }
 

@@ -64,19 +64,11 @@ pub async fn get(State(app): State<App>, Path(id): Path<String>) -> Answer {
 
 /// Answers for a workspace that is removed or was forwarded.
 pub async fn gone(app: &App, id: WorkspaceId) -> Answer {
-    let to = app
-        .directory
-        .glimpse(id)
-        .and_then(|glimpse| glimpse.forwarded_to);
+    let to = app.directory.glimpse(id).and_then(|glimpse| glimpse.forwarded_to);
     let Some(to) = to else {
         return removed(app, id).await;
     };
-    let url = app
-        .store
-        .view(to)
-        .await?
-        .and_then(|view| view.record.url)
-        .unwrap_or_default();
+    let url = app.store.view(to).await?.and_then(|view| view.record.url).unwrap_or_default();
     let body = json!({"forwarded_to": to, "url": url, "status": "removed"});
     let mut response = json_response(StatusCode::MOVED_PERMANENTLY, &body);
     let location = HeaderValue::try_from(format!("/workspaces/{to}"));
@@ -87,11 +79,7 @@ pub async fn gone(app: &App, id: WorkspaceId) -> Answer {
 }
 
 async fn removed(app: &App, id: WorkspaceId) -> Answer {
-    let query = EventQuery {
-        workspace: Some(id),
-        limit: 1,
-        ..EventQuery::default()
-    };
+    let query = EventQuery { workspace: Some(id), limit: 1, ..EventQuery::default() };
     let last = app.store.events(&query).await?;
     let body = json!({
         "error": "workspace removed",

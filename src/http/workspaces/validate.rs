@@ -13,9 +13,8 @@ const MAX_RUNTIME: usize = 100;
 /// Would change what generated configuration means.
 const SPECIAL: &[char] = &['{', '}', '[', ']', '|', '>', '*', '&', '!'];
 /// Host directories that no agent gets.
-const SYSTEM: [&str; 9] = [
-    "/etc", "/var", "/proc", "/sys", "/dev", "/boot", "/sbin", "/bin", "/lib",
-];
+const SYSTEM: [&str; 9] =
+    ["/etc", "/var", "/proc", "/sys", "/dev", "/boot", "/sbin", "/bin", "/lib"];
 const USR: &str = "/usr";
 
 /// The texts that are checked together; empty ones count as absent.
@@ -48,18 +47,12 @@ pub fn texts(texts: Texts<'_>) -> Result<(), BadInput> {
     }
     for (field, text, _) in &all[..2] {
         if text.contains(SPECIAL) {
-            return Err(BadInput::new(
-                field,
-                format!("{field} contains invalid characters"),
-            ));
+            return Err(BadInput::new(field, format!("{field} contains invalid characters")));
         }
     }
     for (field, text, most) in all {
         if text.len() > most {
-            return Err(BadInput::new(
-                field,
-                format!("{field} must be at most {most} characters"),
-            ));
+            return Err(BadInput::new(field, format!("{field} must be at most {most} characters")));
         }
     }
     Ok(())
@@ -79,10 +72,7 @@ pub fn directory(text: &str) -> Result<(), BadInput> {
         return Err(bad("it must not contain .."));
     }
     let clean: PathBuf = path.components().collect();
-    let system = SYSTEM
-        .iter()
-        .chain([&USR])
-        .any(|root| clean.starts_with(root));
+    let system = SYSTEM.iter().chain([&USR]).any(|root| clean.starts_with(root));
     if system || clean == Path::new("/") {
         return Err(bad("it must not be a system directory"));
     }
@@ -109,16 +99,11 @@ pub fn access(text: Option<&str>, directory: Option<&str>) -> Result<Access, Bad
 /// # Errors
 /// When it could lead outside.
 pub fn template(text: &str) -> Result<(), BadInput> {
-    let inside = Path::new(text)
-        .components()
-        .all(|part| matches!(part, Component::Normal(_)));
+    let inside = Path::new(text).components().all(|part| matches!(part, Component::Normal(_)));
     if inside && !text.contains('\\') {
         Ok(())
     } else {
-        Err(BadInput::new(
-            "template",
-            "it must name a folder inside the templates root",
-        ))
+        Err(BadInput::new("template", "it must name a folder inside the templates root"))
     }
 }
 
@@ -131,58 +116,25 @@ mod tests {
         let long = "é".repeat(128);
         for (given, reason) in [
             (
-                Texts {
-                    name: "a\nb",
-                    ..Texts::default()
-                },
+                Texts { name: "a\nb", ..Texts::default() },
                 "name must not contain newline characters",
             ),
             (
-                Texts {
-                    name: "a{",
-                    runtime: "x\r",
-                    ..Texts::default()
-                },
+                Texts { name: "a{", runtime: "x\r", ..Texts::default() },
                 "runtime must not contain newline characters",
             ),
-            (
-                Texts {
-                    role: "a|b",
-                    ..Texts::default()
-                },
-                "role contains invalid characters",
-            ),
-            (
-                Texts {
-                    name: &long,
-                    ..Texts::default()
-                },
-                "name must be at most 255 characters",
-            ),
+            (Texts { role: "a|b", ..Texts::default() }, "role contains invalid characters"),
+            (Texts { name: &long, ..Texts::default() }, "name must be at most 255 characters"),
         ] {
             assert_eq!(texts(given).unwrap_err().reason, reason);
         }
-        let fine = Texts {
-            name: "Ada",
-            role: "Plans, and writes",
-            model: "m{1}",
-            runtime: "x",
-        };
+        let fine = Texts { name: "Ada", role: "Plans, and writes", model: "m{1}", runtime: "x" };
         assert_eq!(texts(fine), Ok(()));
     }
 
     #[test]
     fn directories() {
-        for bad in [
-            "",
-            "data",
-            "/",
-            "/etc",
-            "/etc/x",
-            "/usr//lib",
-            "/home/../etc",
-            "/./var/x",
-        ] {
+        for bad in ["", "data", "/", "/etc", "/etc/x", "/usr//lib", "/home/../etc", "/./var/x"] {
             assert!(directory(bad).is_err(), "{bad}");
         }
         for good in ["/home/ada", "/srv/teams/x", "/etcetera", "/library"] {
@@ -193,10 +145,7 @@ mod tests {
     #[test]
     fn access_needs_a_directory() {
         assert_eq!(access(None, None), Ok(Access::None));
-        assert_eq!(
-            access(Some("read_only"), Some("/srv/x")),
-            Ok(Access::ReadOnly)
-        );
+        assert_eq!(access(Some("read_only"), Some("/srv/x")), Ok(Access::ReadOnly));
         assert!(access(Some("read_write"), None).is_err());
         assert!(access(Some("all"), Some("/srv/x")).is_err());
     }

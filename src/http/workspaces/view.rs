@@ -25,10 +25,7 @@ pub fn listed(view: &WorkspaceView) -> Value {
 pub fn single(view: &WorkspaceView) -> Value {
     let mut item = shared(view);
     item.insert("last_outbound_at".into(), json!(view.last_outbound_at));
-    item.insert(
-        "last_heartbeat_at".into(),
-        json!(view.vitals.last_heartbeat_at),
-    );
+    item.insert("last_heartbeat_at".into(), json!(view.vitals.last_heartbeat_at));
     Value::Object(item)
 }
 
@@ -48,19 +45,12 @@ pub fn folded(folded: &Folded) -> Value {
 
 fn shared(view: &WorkspaceView) -> Map<String, Value> {
     let (record, vitals) = (&view.record, &view.vitals);
-    let runtime = if record.runtime.is_empty() {
-        "langgraph"
-    } else {
-        &record.runtime
-    };
+    let runtime = if record.runtime.is_empty() { "langgraph" } else { &record.runtime };
     let fields = [
         ("id", json!(record.id)),
         ("name", json!(record.name)),
         ("status", json!(record.status)),
-        (
-            "role",
-            json!(record.role.as_deref().filter(|role| !role.is_empty())),
-        ),
+        ("role", json!(record.role.as_deref().filter(|role| !role.is_empty()))),
         ("tier", json!(record.tier)),
         ("agent_card", view.agent_card.clone().unwrap_or(Value::Null)),
         ("url", json!(record.url.as_deref().unwrap_or_default())),

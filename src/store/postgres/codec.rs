@@ -19,9 +19,7 @@ impl Columns<'_> {
     where
         T: sqlx::Decode<'a, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
     {
-        self.row
-            .try_get(name)
-            .map_err(|_| unreadable(self.operation, name))
+        self.row.try_get(name).map_err(|_| unreadable(self.operation, name))
     }
 
     pub fn workspace(&self, name: &str) -> Result<WorkspaceId, StoreError> {
@@ -34,9 +32,7 @@ impl Columns<'_> {
 
     pub fn hash(&self, name: &str) -> Result<[u8; 32], StoreError> {
         let bytes: &[u8] = self.get(name)?;
-        bytes
-            .try_into()
-            .map_err(|_| unreadable(self.operation, name))
+        bytes.try_into().map_err(|_| unreadable(self.operation, name))
     }
 
     pub fn parsed<T>(
@@ -62,10 +58,7 @@ mod state {
 /// Tells whether a failed statement was refused or could not be run; it was rolled back.
 pub fn classify(operation: &'static str, error: sqlx::Error) -> StoreError {
     let sqlx::Error::Database(database) = &error else {
-        return StoreError::Unavailable {
-            operation,
-            source: error.into(),
-        };
+        return StoreError::Unavailable { operation, source: error.into() };
     };
     let code = database.code().unwrap_or_default();
     let constraint = database.constraint().unwrap_or_default();
@@ -78,10 +71,7 @@ pub fn classify(operation: &'static str, error: sqlx::Error) -> StoreError {
             Refusal::Constraint(constraint.to_owned())
         }
         _ => {
-            return StoreError::Unavailable {
-                operation,
-                source: error.into(),
-            };
+            return StoreError::Unavailable { operation, source: error.into() };
         }
     };
     StoreError::Refused { operation, refusal }
@@ -92,10 +82,7 @@ pub fn classify(operation: &'static str, error: sqlx::Error) -> StoreError {
 pub fn unknown(operation: &'static str, error: sqlx::Error) -> StoreError {
     match &error {
         sqlx::Error::Database(_) => classify(operation, error),
-        _ => StoreError::Unknown {
-            operation,
-            source: error.into(),
-        },
+        _ => StoreError::Unknown { operation, source: error.into() },
     }
 }
 

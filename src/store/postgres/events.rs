@@ -39,10 +39,8 @@ pub async fn append(
     events: &[(Seq, &Event)],
     operation: &'static str,
 ) -> Result<(), StoreError> {
-    let changes: Result<Vec<_>, _> = events
-        .iter()
-        .map(|(_, event)| serde_json::to_string(&event.change))
-        .collect();
+    let changes: Result<Vec<_>, _> =
+        events.iter().map(|(_, event)| serde_json::to_string(&event.change)).collect();
     let changes = changes.map_err(|_| unreadable(operation, "change"))?;
     sqlx::query(
         "INSERT INTO structure_events (seq, id, event_type, workspace_id, agent_id, target_id,
@@ -56,46 +54,16 @@ pub async fn append(
     )
     .bind(events.iter().map(|(seq, _)| *seq).collect::<Vec<_>>())
     .bind(events.iter().map(|(_, e)| e.id).collect::<Vec<_>>())
-    .bind(
-        events
-            .iter()
-            .map(|(_, e)| e.kind.clone())
-            .collect::<Vec<_>>(),
-    )
-    .bind(
-        events
-            .iter()
-            .map(|(_, e)| e.workspace.0)
-            .collect::<Vec<_>>(),
-    )
+    .bind(events.iter().map(|(_, e)| e.kind.clone()).collect::<Vec<_>>())
+    .bind(events.iter().map(|(_, e)| e.workspace.0).collect::<Vec<_>>())
     .bind(events.iter().map(|(_, e)| e.agent_id).collect::<Vec<_>>())
-    .bind(
-        events
-            .iter()
-            .map(|(_, e)| e.target_id.map(|id| id.0))
-            .collect::<Vec<_>>(),
-    )
-    .bind(
-        events
-            .iter()
-            .map(|(_, e)| e.payload.to_string())
-            .collect::<Vec<_>>(),
-    )
+    .bind(events.iter().map(|(_, e)| e.target_id.map(|id| id.0)).collect::<Vec<_>>())
+    .bind(events.iter().map(|(_, e)| e.payload.to_string()).collect::<Vec<_>>())
     .bind(events.iter().map(|(_, e)| e.at).collect::<Vec<_>>())
     .bind(events.iter().map(|(_, e)| e.version).collect::<Vec<_>>())
     .bind(changes)
-    .bind(
-        events
-            .iter()
-            .map(|(_, e)| e.prev_hash.to_vec())
-            .collect::<Vec<_>>(),
-    )
-    .bind(
-        events
-            .iter()
-            .map(|(_, e)| e.hash.to_vec())
-            .collect::<Vec<_>>(),
-    )
+    .bind(events.iter().map(|(_, e)| e.prev_hash.to_vec()).collect::<Vec<_>>())
+    .bind(events.iter().map(|(_, e)| e.hash.to_vec()).collect::<Vec<_>>())
     .execute(connection)
     .await
     .map(|_| ())
@@ -122,10 +90,7 @@ pub async fn chain_ends(
     rows.iter()
         .map(|row| {
             let c = Columns { row, operation };
-            let head = Head {
-                version: c.get("version")?,
-                hash: c.hash("hash")?,
-            };
+            let head = Head { version: c.get("version")?, hash: c.hash("hash")? };
             Ok((c.workspace("workspace_id")?, head))
         })
         .collect()
@@ -138,9 +103,7 @@ pub async fn read(pool: &PgPool, query: &EventQuery) -> Result<Vec<Recorded>, St
         sql.push(" AND workspace_id = ").push_bind(id.0);
     }
     if !query.kinds.is_empty() {
-        sql.push(" AND event_type = ANY(")
-            .push_bind(query.kinds.clone())
-            .push(")");
+        sql.push(" AND event_type = ANY(").push_bind(query.kinds.clone()).push(")");
     }
     if let Some(seq) = query.after_seq {
         sql.push(" AND seq > ").push_bind(seq);
@@ -161,13 +124,8 @@ pub async fn read(pool: &PgPool, query: &EventQuery) -> Result<Vec<Recorded>, St
         (false, true) => " ORDER BY seq ASC",
         (false, false) => " ORDER BY seq DESC",
     });
-    sql.push(" LIMIT ")
-        .push_bind(i64::try_from(query.limit).unwrap_or(i64::MAX));
-    let rows = sql
-        .build()
-        .fetch_all(pool)
-        .await
-        .map_err(|error| classify(READ, error))?;
+    sql.push(" LIMIT ").push_bind(i64::try_from(query.limit).unwrap_or(i64::MAX));
+    let rows = sql.build().fetch_all(pool).await.map_err(|error| classify(READ, error))?;
     rows.iter().map(recorded).collect()
 }
 
@@ -180,10 +138,7 @@ pub async fn last_seq(pool: &PgPool) -> Result<Seq, StoreError> {
 }
 
 fn recorded(row: &PgRow) -> Result<Recorded, StoreError> {
-    let c = Columns {
-        row,
-        operation: READ,
-    };
+    let c = Columns { row, operation: READ };
     let change: Value = c.get("change")?;
     let event = Event {
         id: c.get("id")?,
@@ -198,8 +153,5 @@ fn recorded(row: &PgRow) -> Result<Recorded, StoreError> {
         prev_hash: c.hash("prev_hash")?,
         hash: c.hash("hash")?,
     };
-    Ok(Recorded {
-        seq: c.get("seq")?,
-        event,
-    })
+    Ok(Recorded { seq: c.get("seq")?, event })
 }

@@ -20,11 +20,8 @@ const LOCK_MS: &str = "4000";
 /// The oldest server that is supported: PostgreSQL 15.
 const OLDEST: i32 = 150_000;
 
-const MIGRATIONS: &[Source] = &[(
-    1,
-    "structure",
-    include_str!("../../../migrations/postgres/0001_structure.sql"),
-)];
+const MIGRATIONS: &[Source] =
+    &[(1, "structure", include_str!("../../../migrations/postgres/0001_structure.sql"))];
 
 /// Why the server could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -48,10 +45,7 @@ impl PgStore {
         let options = PgConnectOptions::from_str(url)
             .map_err(ConnectError::Url)?
             .application_name("isomer")
-            .options([
-                ("statement_timeout", STATEMENT_MS),
-                ("lock_timeout", LOCK_MS),
-            ])
+            .options([("statement_timeout", STATEMENT_MS), ("lock_timeout", LOCK_MS)])
             .disable_statement_logging();
         let pool = PgPoolOptions::new()
             .max_connections(max_connections)
@@ -85,10 +79,7 @@ async fn check_wal_level(pool: &PgPool) {
     if level.is_ok_and(|level| level == "logical") {
         return;
     }
-    match sqlx::query("ALTER SYSTEM SET wal_level = 'logical'")
-        .execute(pool)
-        .await
-    {
+    match sqlx::query("ALTER SYSTEM SET wal_level = 'logical'").execute(pool).await {
         Ok(_) => info!("set wal_level to logical; PostgreSQL takes it over at its next start"),
         Err(_) => warn!(
             "wal_level is not logical and may not be set here: change data capture from this \

@@ -85,9 +85,7 @@ impl StructureStore for PgStore {
         .fetch_all(&self.pool)
         .await
         .map_err(|error| classify(INDEX, error))?;
-        rows.iter()
-            .map(|row| workspaces::index_row(row, INDEX))
-            .collect()
+        rows.iter().map(|row| workspaces::index_row(row, INDEX)).collect()
     }
 
     async fn commit(&self, groups: &[Group]) -> Result<Vec<Outcome>, StoreError> {
@@ -112,11 +110,7 @@ impl StructureStore for PgStore {
 
 impl PgStore {
     async fn commit_once(&self, groups: &[Group]) -> Result<Vec<Outcome>, StoreError> {
-        let mut transaction = self
-            .pool
-            .begin()
-            .await
-            .map_err(|error| classify(COMMIT, error))?;
+        let mut transaction = self.pool.begin().await.map_err(|error| classify(COMMIT, error))?;
         let fitting = fitting(&mut transaction, groups).await?;
         let changes: Vec<&Change> = groups
             .iter()
@@ -128,10 +122,7 @@ impl PgStore {
             return Ok(vec![Outcome::Conflict; groups.len()]);
         }
         let first = write(&mut transaction, &changes).await?;
-        transaction
-            .commit()
-            .await
-            .map_err(|error| unknown(COMMIT, error))?;
+        transaction.commit().await.map_err(|error| unknown(COMMIT, error))?;
 
         let mut next = first;
         let outcomes = groups.iter().zip(fitting).map(|(group, fits)| {
@@ -149,21 +140,12 @@ impl PgStore {
 /// Locks all rows and says which groups stand where they were decided. No two groups touch the
 /// same workspace: the journal sees to that.
 async fn fitting(connection: &mut PgConnection, groups: &[Group]) -> Result<Vec<bool>, StoreError> {
-    let ids: Vec<Uuid> = groups
-        .iter()
-        .flatten()
-        .map(|change| change.after.id.0)
-        .collect();
+    let ids: Vec<Uuid> = groups.iter().flatten().map(|change| change.after.id.0).collect();
     let heads = workspaces::lock(connection, &ids, COMMIT).await?;
-    let absent: Vec<Uuid> = ids
-        .into_iter()
-        .filter(|id| !heads.contains_key(&WorkspaceId(*id)))
-        .collect();
+    let absent: Vec<Uuid> =
+        ids.into_iter().filter(|id| !heads.contains_key(&WorkspaceId(*id))).collect();
     let ends = events::chain_ends(connection, &absent, COMMIT).await?;
-    Ok(groups
-        .iter()
-        .map(|group| group.iter().all(|c| stands(c, &heads, &ends)))
-        .collect())
+    Ok(groups.iter().map(|group| group.iter().all(|c| stands(c, &heads, &ends))).collect())
 }
 
 fn stands(
@@ -209,10 +191,7 @@ async fn refuse_cycles(
         .map(|change| change.after.id.0)
         .collect();
     if !moved.is_empty() && workspaces::any_own_ancestor(connection, &moved, COMMIT).await? {
-        return Err(StoreError::Refused {
-            operation: COMMIT,
-            refusal: Refusal::Cycle,
-        });
+        return Err(StoreError::Refused { operation: COMMIT, refusal: Refusal::Cycle });
     }
     Ok(())
 }
@@ -235,11 +214,7 @@ async fn carry_out(connection: &mut PgConnection, changes: &[&Change]) -> Result
                 Effect::AssignAgent { agent_id, model } => {
                     agents::assign(connection, id, *agent_id, model, at, COMMIT).await?;
                 }
-                Effect::RetireAgent {
-                    agent_id,
-                    status,
-                    reason,
-                } => {
+                Effect::RetireAgent { agent_id, status, reason } => {
                     agents::retire(connection, *agent_id, *status, reason, at, COMMIT).await?;
                 }
                 Effect::MoveAgent { agent_id, to } => {
@@ -269,10 +244,7 @@ async fn carry_out(connection: &mut PgConnection, changes: &[&Change]) -> Result
 }
 
 fn loaded(row: &PgRow) -> Result<Loaded, StoreError> {
-    let c = Columns {
-        row,
-        operation: LOAD,
-    };
+    let c = Columns { row, operation: LOAD };
     let agent: Option<Uuid> = c.get("agent_id")?;
     let model: Option<String> = c.get("agent_model")?;
     let live: i64 = c.get("live_tokens")?;
@@ -282,10 +254,7 @@ fn loaded(row: &PgRow) -> Result<Loaded, StoreError> {
         vitals: workspaces::vitals(row, LOAD)?,
         live_tokens: u32::try_from(live).unwrap_or(u32::MAX),
         had_tokens: c.get("had_tokens")?,
-        active_agent: agent.map(|id| AgentRow {
-            id,
-            model: model.unwrap_or_default(),
-        }),
+        active_agent: agent.map(|id| AgentRow { id, model: model.unwrap_or_default() }),
     })
 }
 

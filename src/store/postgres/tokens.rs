@@ -41,25 +41,10 @@ pub async fn add_all(
         "INSERT INTO workspace_auth_tokens (id, workspace_id, token_hash, prefix, created_at)
          SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::bytea[], $4::text[], $5::timestamptz[])",
     )
-    .bind(
-        tokens
-            .iter()
-            .map(|(_, token, _)| token.id)
-            .collect::<Vec<_>>(),
-    )
+    .bind(tokens.iter().map(|(_, token, _)| token.id).collect::<Vec<_>>())
     .bind(tokens.iter().map(|(id, _, _)| id.0).collect::<Vec<_>>())
-    .bind(
-        tokens
-            .iter()
-            .map(|(_, token, _)| token.hash.0.to_vec())
-            .collect::<Vec<_>>(),
-    )
-    .bind(
-        tokens
-            .iter()
-            .map(|(_, token, _)| token.prefix.clone())
-            .collect::<Vec<_>>(),
-    )
+    .bind(tokens.iter().map(|(_, token, _)| token.hash.0.to_vec()).collect::<Vec<_>>())
+    .bind(tokens.iter().map(|(_, token, _)| token.prefix.clone()).collect::<Vec<_>>())
     .bind(tokens.iter().map(|(_, _, at)| *at).collect::<Vec<_>>())
     .execute(connection)
     .await
@@ -100,20 +85,13 @@ impl TokenStore for PgStore {
             "{ALL} WHERE revoked_at IS NULL AND ($1::uuid IS NULL OR id > $1)
              ORDER BY id LIMIT $2"
         );
-        let query = sqlx::query(AssertSqlSafe(sql))
-            .bind(after)
-            .bind(limit as i64);
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(after).bind(limit as i64);
         rows(query.fetch_all(&self.pool).await)
     }
 
     async fn tokens_changed(&self, since: DateTime<Utc>) -> Result<Vec<TokenRow>, StoreError> {
         let sql = format!("{ALL} WHERE created_at >= $1 OR revoked_at >= $1");
-        rows(
-            sqlx::query(AssertSqlSafe(sql))
-                .bind(since)
-                .fetch_all(&self.pool)
-                .await,
-        )
+        rows(sqlx::query(AssertSqlSafe(sql)).bind(since).fetch_all(&self.pool).await)
     }
 
     async fn find_token(&self, hash: TokenHash) -> Result<Option<TokenRow>, StoreError> {
@@ -138,10 +116,7 @@ impl TokenStore for PgStore {
             .await
             .map_err(failed)?;
         if known.is_none() {
-            return Err(StoreError::Refused {
-                operation: ADD,
-                refusal: Refusal::WorkspaceUnknown,
-            });
+            return Err(StoreError::Refused { operation: ADD, refusal: Refusal::WorkspaceUnknown });
         }
         let live: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM workspace_auth_tokens
@@ -155,10 +130,7 @@ impl TokenStore for PgStore {
             return Ok(false);
         }
         add_all(&mut transaction, &[(workspace, token, at)], ADD).await?;
-        transaction
-            .commit()
-            .await
-            .map_err(|error| unknown(ADD, error))?;
+        transaction.commit().await.map_err(|error| unknown(ADD, error))?;
         Ok(true)
     }
 
@@ -244,12 +216,7 @@ impl TokenStore for PgStore {
             "{ALL} WHERE workspace_id IS NULL AND revoked_at IS NULL
              ORDER BY created_at DESC, id LIMIT $1"
         );
-        rows(
-            sqlx::query(AssertSqlSafe(sql))
-                .bind(limit as i64)
-                .fetch_all(&self.pool)
-                .await,
-        )
+        rows(sqlx::query(AssertSqlSafe(sql)).bind(limit as i64).fetch_all(&self.pool).await)
     }
 
     async fn write_token_use(
@@ -276,18 +243,11 @@ impl TokenStore for PgStore {
 }
 
 fn rows(result: Result<Vec<PgRow>, sqlx::Error>) -> Result<Vec<TokenRow>, StoreError> {
-    result
-        .map_err(|error| classify(READ, error))?
-        .iter()
-        .map(token_row)
-        .collect()
+    result.map_err(|error| classify(READ, error))?.iter().map(token_row).collect()
 }
 
 fn token_row(row: &PgRow) -> Result<TokenRow, StoreError> {
-    let c = Columns {
-        row,
-        operation: READ,
-    };
+    let c = Columns { row, operation: READ };
     let owner = match c.opt_workspace("workspace_id")? {
         Some(id) => Owner::Workspace(id),
         None => Owner::Org {

@@ -78,11 +78,8 @@ impl ViewStore for PgStore {
             sql.push(" AND w.id = ANY(").push_bind(ids).push(")");
         }
         sql.push(" ORDER BY w.created_at, w.id");
-        let rows = sql
-            .build()
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|error| classify(LIST, error))?;
+        let rows =
+            sql.build().fetch_all(&self.pool).await.map_err(|error| classify(LIST, error))?;
         rows.iter().map(view).collect()
     }
 
@@ -96,11 +93,7 @@ impl ViewStore for PgStore {
     }
 
     async fn save_layout(&self, id: WorkspaceId, layout: LayoutPatch) -> Result<(), StoreError> {
-        let mut connection = self
-            .pool
-            .acquire()
-            .await
-            .map_err(|error| classify(LAYOUT, error))?;
+        let mut connection = self.pool.acquire().await.map_err(|error| classify(LAYOUT, error))?;
         write_layout(&mut connection, id, layout, LAYOUT).await
     }
 
@@ -111,15 +104,8 @@ impl ViewStore for PgStore {
             .await
             .map_err(|error| classify("read the viewport", error))?;
         let Some(row) = row else { return Ok(None) };
-        let c = Columns {
-            row: &row,
-            operation: "read the viewport",
-        };
-        Ok(Some(Viewport {
-            x: c.get("x")?,
-            y: c.get("y")?,
-            zoom: c.get("zoom")?,
-        }))
+        let c = Columns { row: &row, operation: "read the viewport" };
+        Ok(Some(Viewport { x: c.get("x")?, y: c.get("y")?, zoom: c.get("zoom")? }))
     }
 
     async fn save_viewport(&self, viewport: Viewport, at: DateTime<Utc>) -> Result<(), StoreError> {
@@ -156,10 +142,7 @@ impl ViewStore for PgStore {
 }
 
 fn view(row: &PgRow) -> Result<WorkspaceView, StoreError> {
-    let c = Columns {
-        row,
-        operation: LIST,
-    };
+    let c = Columns { row, operation: LIST };
     Ok(WorkspaceView {
         record: workspaces::record(row, LIST)?,
         agent_card: c.get("agent_card")?,

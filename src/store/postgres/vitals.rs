@@ -25,11 +25,7 @@ impl VitalsStore for PgStore {
             .map_err(failed)?;
         let metadata: Vec<_> = rows
             .iter()
-            .map(|(_, _, v)| {
-                v.metadata
-                    .as_ref()
-                    .and_then(|m| serde_json::to_string(m).ok())
-            })
+            .map(|(_, _, v)| v.metadata.as_ref().and_then(|m| serde_json::to_string(m).ok()))
             .collect();
         sqlx::query(
             "UPDATE workspaces w SET
@@ -47,41 +43,13 @@ impl VitalsStore for PgStore {
         )
         .bind(rows.iter().map(|(id, _, _)| *id).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, at, _)| *at).collect::<Vec<_>>())
-        .bind(
-            rows.iter()
-                .map(|(_, _, v)| v.error_rate)
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            rows.iter()
-                .map(|(_, _, v)| v.sample_error.clone())
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            rows.iter()
-                .map(|(_, _, v)| v.active_tasks)
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            rows.iter()
-                .map(|(_, _, v)| v.uptime_seconds)
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            rows.iter()
-                .map(|(_, _, v)| v.current_task.clone())
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            rows.iter()
-                .map(|(_, _, v)| v.monthly_spend)
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            rows.iter()
-                .map(|(_, _, v)| v.runtime_state.clone())
-                .collect::<Vec<_>>(),
-        )
+        .bind(rows.iter().map(|(_, _, v)| v.error_rate).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, _, v)| v.sample_error.clone()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, _, v)| v.active_tasks).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, _, v)| v.uptime_seconds).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, _, v)| v.current_task.clone()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, _, v)| v.monthly_spend).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, _, v)| v.runtime_state.clone()).collect::<Vec<_>>())
         .bind(metadata)
         .execute(&mut *transaction)
         .await

@@ -48,16 +48,12 @@ pub fn vitals(row: &PgRow, operation: &'static str) -> Result<Vitals, StoreError
     Ok(Vitals {
         last_heartbeat_at: c.get("last_heartbeat_at")?,
         error_rate: c.get::<Option<f64>>("last_error_rate")?.unwrap_or(0.0),
-        sample_error: c
-            .get::<Option<String>>("last_sample_error")?
-            .unwrap_or_default(),
+        sample_error: c.get::<Option<String>>("last_sample_error")?.unwrap_or_default(),
         active_tasks: c.get::<Option<i32>>("active_tasks")?.unwrap_or(0),
         uptime_seconds: c.get::<Option<i32>>("uptime_seconds")?.unwrap_or(0),
         current_task: c.get::<Option<String>>("current_task")?.unwrap_or_default(),
         monthly_spend: c.get("monthly_spend")?,
-        runtime_state: c
-            .get::<Option<String>>("runtime_state")?
-            .unwrap_or_default(),
+        runtime_state: c.get::<Option<String>>("runtime_state")?.unwrap_or_default(),
         metadata: metadata.and_then(|json| serde_json::from_value(json).ok()),
     })
 }
@@ -65,10 +61,7 @@ pub fn vitals(row: &PgRow, operation: &'static str) -> Result<Vitals, StoreError
 /// Reads where the chain stands.
 pub fn head(row: &PgRow, operation: &'static str) -> Result<Head, StoreError> {
     let c = Columns { row, operation };
-    Ok(Head {
-        version: c.get("version")?,
-        hash: c.hash("chain_hash")?,
-    })
+    Ok(Head { version: c.get("version")?, hash: c.hash("chain_hash")? })
 }
 
 /// Reads what the indexes need.
@@ -169,37 +162,18 @@ async fn write(
         changes.iter().map(|change| f(&change.after)).collect()
     };
     let uuids = |f: fn(&Record) -> Option<WorkspaceId>| -> Vec<Option<Uuid>> {
-        changes
-            .iter()
-            .map(|change| f(&change.after).map(|id| id.0))
-            .collect()
+        changes.iter().map(|change| f(&change.after).map(|id| id.0)).collect()
     };
     let heads: Vec<_> = changes.iter().map(|change| change.head()).collect();
     let cards: Vec<_> = changes
         .iter()
-        .map(|change| {
-            change
-                .card
-                .as_ref()
-                .and_then(Option::as_ref)
-                .map(ToString::to_string)
-        })
+        .map(|change| change.card.as_ref().and_then(Option::as_ref).map(ToString::to_string))
         .collect();
     sqlx::query(AssertSqlSafe(sql))
-        .bind(
-            changes
-                .iter()
-                .map(|change| change.after.id.0)
-                .collect::<Vec<_>>(),
-        )
+        .bind(changes.iter().map(|change| change.after.id.0).collect::<Vec<_>>())
         .bind(each(|row| Some(row.name.clone())))
         .bind(each(|row| row.role.clone()))
-        .bind(
-            changes
-                .iter()
-                .map(|change| change.after.tier)
-                .collect::<Vec<_>>(),
-        )
+        .bind(changes.iter().map(|change| change.after.tier).collect::<Vec<_>>())
         .bind(each(|row| Some(row.status.as_str().to_owned())))
         .bind(uuids(|row| row.parent_id))
         .bind(uuids(|row| row.forwarded_to))
@@ -207,40 +181,15 @@ async fn write(
         .bind(each(|row| Some(row.runtime.clone())))
         .bind(each(|row| row.workspace_dir.clone()))
         .bind(each(|row| Some(row.workspace_access.as_str().to_owned())))
-        .bind(
-            changes
-                .iter()
-                .map(|change| change.after.budget_limit)
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            changes
-                .iter()
-                .map(|change| change.after.max_concurrent_tasks)
-                .collect::<Vec<_>>(),
-        )
+        .bind(changes.iter().map(|change| change.after.budget_limit).collect::<Vec<_>>())
+        .bind(changes.iter().map(|change| change.after.max_concurrent_tasks).collect::<Vec<_>>())
         .bind(each(|row| row.awareness_namespace.clone()))
         .bind(each(|row| row.source_bundle_id.clone()))
-        .bind(
-            changes
-                .iter()
-                .map(|change| change.after.created_at)
-                .collect::<Vec<_>>(),
-        )
+        .bind(changes.iter().map(|change| change.after.created_at).collect::<Vec<_>>())
         .bind(changes.iter().map(|change| change.at).collect::<Vec<_>>())
         .bind(heads.iter().map(|head| head.version).collect::<Vec<_>>())
-        .bind(
-            heads
-                .iter()
-                .map(|head| head.hash.to_vec())
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            changes
-                .iter()
-                .map(|change| change.card.is_some())
-                .collect::<Vec<_>>(),
-        )
+        .bind(heads.iter().map(|head| head.hash.to_vec()).collect::<Vec<_>>())
+        .bind(changes.iter().map(|change| change.card.is_some()).collect::<Vec<_>>())
         .bind(cards)
         .execute(connection)
         .await

@@ -26,9 +26,7 @@ impl Columns<'_> {
     where
         T: sqlx::Decode<'a, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
     {
-        self.row
-            .try_get(name)
-            .map_err(|_| unreadable(self.operation, name))
+        self.row.try_get(name).map_err(|_| unreadable(self.operation, name))
     }
 
     pub fn time(&self, name: &str) -> Result<DateTime<Utc>, StoreError> {
@@ -61,9 +59,7 @@ impl Columns<'_> {
 
     pub fn hash(&self, name: &str) -> Result<[u8; 32], StoreError> {
         let bytes: &[u8] = self.get(name)?;
-        bytes
-            .try_into()
-            .map_err(|_| unreadable(self.operation, name))
+        bytes.try_into().map_err(|_| unreadable(self.operation, name))
     }
 
     pub fn parsed<T>(
@@ -81,8 +77,7 @@ impl Columns<'_> {
         parse: impl Fn(&str) -> Option<T>,
     ) -> Result<Option<T>, StoreError> {
         let text: Option<&str> = self.get(name)?;
-        text.map(|text| parse(text).ok_or_else(|| unreadable(self.operation, name)))
-            .transpose()
+        text.map(|text| parse(text).ok_or_else(|| unreadable(self.operation, name))).transpose()
     }
 }
 
@@ -96,10 +91,7 @@ mod code {
 /// Tells whether a failed statement was refused or could not be run; it was rolled back.
 pub fn classify(operation: &'static str, error: sqlx::Error) -> StoreError {
     let sqlx::Error::Database(database) = &error else {
-        return StoreError::Unavailable {
-            operation,
-            source: error.into(),
-        };
+        return StoreError::Unavailable { operation, source: error.into() };
     };
     let code = database.code().unwrap_or_default();
     let message = database.message();
@@ -107,24 +99,15 @@ pub fn classify(operation: &'static str, error: sqlx::Error) -> StoreError {
         Refusal::WorkspaceUnknown
     } else if message.contains("agents.workspace_id") {
         Refusal::AgentActive
-    } else if code
-        .parse::<i64>()
-        .is_ok_and(|code| code & 0xff == code::CONSTRAINT)
-    {
+    } else if code.parse::<i64>().is_ok_and(|code| code & 0xff == code::CONSTRAINT) {
         Refusal::Constraint(message.to_owned())
     } else {
-        return StoreError::Unavailable {
-            operation,
-            source: error.into(),
-        };
+        return StoreError::Unavailable { operation, source: error.into() };
     };
     StoreError::Refused { operation, refusal }
 }
 
 /// The answer to a commit that failed: whether it took effect nobody knows.
 pub fn unknown(operation: &'static str, error: sqlx::Error) -> StoreError {
-    StoreError::Unknown {
-        operation,
-        source: error.into(),
-    }
+    StoreError::Unknown { operation, source: error.into() }
 }

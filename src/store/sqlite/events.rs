@@ -86,18 +86,9 @@ pub async fn read(pool: &SqlitePool, query: &EventQuery) -> Result<Vec<Recorded>
     if let Some(at) = query.until {
         sql.push(" AND created_at <= ").push_bind(time(at));
     }
-    sql.push(if query.ascending {
-        " ORDER BY seq ASC"
-    } else {
-        " ORDER BY seq DESC"
-    });
-    sql.push(" LIMIT ")
-        .push_bind(i64::try_from(query.limit).unwrap_or(i64::MAX));
-    let rows = sql
-        .build()
-        .fetch_all(pool)
-        .await
-        .map_err(|error| classify(READ, error))?;
+    sql.push(if query.ascending { " ORDER BY seq ASC" } else { " ORDER BY seq DESC" });
+    sql.push(" LIMIT ").push_bind(i64::try_from(query.limit).unwrap_or(i64::MAX));
+    let rows = sql.build().fetch_all(pool).await.map_err(|error| classify(READ, error))?;
     rows.iter().map(recorded).collect()
 }
 
@@ -110,10 +101,7 @@ pub async fn last_seq(pool: &SqlitePool) -> Result<Seq, StoreError> {
 }
 
 fn recorded(row: &SqliteRow) -> Result<Recorded, StoreError> {
-    let c = Columns {
-        row,
-        operation: READ,
-    };
+    let c = Columns { row, operation: READ };
     let change: &str = c.get("change")?;
     let event = Event {
         id: c.uuid("id")?,
@@ -128,8 +116,5 @@ fn recorded(row: &SqliteRow) -> Result<Recorded, StoreError> {
         prev_hash: c.hash("prev_hash")?,
         hash: c.hash("hash")?,
     };
-    Ok(Recorded {
-        seq: c.get("seq")?,
-        event,
-    })
+    Ok(Recorded { seq: c.get("seq")?, event })
 }

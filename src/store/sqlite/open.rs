@@ -23,20 +23,14 @@ const ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
 /// How long SQLite waits for another process's lock, a backup for example.
 const BUSY_LIMIT: Duration = Duration::from_secs(3);
 
-const MIGRATIONS: &[Source] = &[(
-    1,
-    "structure",
-    include_str!("../../../migrations/sqlite/0001_structure.sql"),
-)];
+const MIGRATIONS: &[Source] =
+    &[(1, "structure", include_str!("../../../migrations/sqlite/0001_structure.sql"))];
 
 /// Why the file could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error("ISOMER_DATA_DIR={path}: the folder cannot be used")]
-    Folder {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    Folder { path: PathBuf, source: std::io::Error },
     #[error("ISOMER_DATA_DIR={path}: another isomer server is using this folder")]
     InUse { path: PathBuf },
     #[error("the database in {path} cannot be opened")]
@@ -60,10 +54,7 @@ impl SqliteStore {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_LIMIT);
-        let open = |source| OpenError::Open {
-            path: path(),
-            source,
-        };
+        let open = |source| OpenError::Open { path: path(), source };
         let write = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(ACQUIRE_LIMIT)
@@ -73,47 +64,30 @@ impl SqliteStore {
         migrator(MIGRATIONS)
             .run(&write)
             .await
-            .map_err(|source| OpenError::Migrate {
-                path: path(),
-                source,
-            })?;
+            .map_err(|source| OpenError::Migrate { path: path(), source })?;
         let read = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(ACQUIRE_LIMIT)
             .connect_with(options.pragma("query_only", "on"))
             .await
             .map_err(open)?;
-        Ok(Self {
-            write,
-            read,
-            _lock: Arc::new(lock),
-        })
+        Ok(Self { write, read, _lock: Arc::new(lock) })
     }
 }
 
 /// Makes the folder and the database file private, and takes the lock.
 fn prepare(folder: &Path) -> Result<File, OpenError> {
-    let failed = |source| OpenError::Folder {
-        path: folder.to_path_buf(),
-        source,
-    };
+    let failed = |source| OpenError::Folder { path: folder.to_path_buf(), source };
     std::fs::create_dir_all(folder).map_err(failed)?;
     std::fs::set_permissions(folder, PermissionsExt::from_mode(0o700)).map_err(failed)?;
     let private = |name: &str| {
         let path = folder.join(name);
-        OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(path)
+        OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)
     };
     private(FILE).map_err(failed)?;
     let lock = private(LOCK).map_err(failed)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
-        Err(_) => Err(OpenError::InUse {
-            path: folder.to_path_buf(),
-        }),
+        Err(_) => Err(OpenError::InUse { path: folder.to_path_buf() }),
     }
 }

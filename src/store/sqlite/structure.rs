@@ -73,9 +73,7 @@ impl StructureStore for SqliteStore {
         .fetch_all(&self.read)
         .await
         .map_err(|error| classify(INDEX, error))?;
-        rows.iter()
-            .map(|row| workspaces::index_row(row, INDEX))
-            .collect()
+        rows.iter().map(|row| workspaces::index_row(row, INDEX)).collect()
     }
 
     async fn commit(&self, groups: &[Group]) -> Result<Vec<Outcome>, StoreError> {
@@ -96,10 +94,7 @@ impl StructureStore for SqliteStore {
             }
         }
         if any {
-            transaction
-                .commit()
-                .await
-                .map_err(|error| unknown(COMMIT, error))?;
+            transaction.commit().await.map_err(|error| unknown(COMMIT, error))?;
         }
         Ok(outcomes)
     }
@@ -116,11 +111,7 @@ impl StructureStore for SqliteStore {
 impl SqliteStore {
     /// Returns where the chain of a workspace without a row stands.
     async fn last_head(&self, id: WorkspaceId) -> Result<Head, StoreError> {
-        let mut connection = self
-            .read
-            .acquire()
-            .await
-            .map_err(|error| classify(LOAD, error))?;
+        let mut connection = self.read.acquire().await.map_err(|error| classify(LOAD, error))?;
         chain_end(&mut connection, id).await
     }
 }
@@ -156,14 +147,8 @@ async fn chain_end(connection: &mut SqliteConnection, id: WorkspaceId) -> Result
     let Some(row) = row else {
         return Ok(Head::GENESIS);
     };
-    let c = Columns {
-        row: &row,
-        operation: LOAD,
-    };
-    Ok(Head {
-        version: c.get("version")?,
-        hash: c.hash("hash")?,
-    })
+    let c = Columns { row: &row, operation: LOAD };
+    Ok(Head { version: c.get("version")?, hash: c.hash("hash")? })
 }
 
 /// Writes a group that fits; returns its first sequence.
@@ -177,10 +162,7 @@ async fn apply(connection: &mut SqliteConnection, group: &Group) -> Result<Seq, 
         }
         workspaces::write(connection, change, COMMIT).await?;
         if change.moved && workspaces::is_own_ancestor(connection, change.after.id, COMMIT).await? {
-            return Err(StoreError::Refused {
-                operation: COMMIT,
-                refusal: Refusal::Cycle,
-            });
+            return Err(StoreError::Refused { operation: COMMIT, refusal: Refusal::Cycle });
         }
         for event in &change.events {
             events::append(connection, seq, event, COMMIT).await?;
@@ -207,10 +189,7 @@ async fn parent_exists(
         .fetch_optional(connection)
         .await
         .map_err(|error| classify(COMMIT, error))?;
-    let refused = StoreError::Refused {
-        operation: COMMIT,
-        refusal: Refusal::ParentUnknown,
-    };
+    let refused = StoreError::Refused { operation: COMMIT, refusal: Refusal::ParentUnknown };
     found.map(|_| ()).ok_or(refused)
 }
 
@@ -228,11 +207,9 @@ async fn carry_out(
         Effect::AssignAgent { agent_id, model } => {
             agents::assign(connection, id, *agent_id, model, at, COMMIT).await
         }
-        Effect::RetireAgent {
-            agent_id,
-            status,
-            reason,
-        } => agents::retire(connection, *agent_id, *status, reason, at, COMMIT).await,
+        Effect::RetireAgent { agent_id, status, reason } => {
+            agents::retire(connection, *agent_id, *status, reason, at, COMMIT).await
+        }
         Effect::MoveAgent { agent_id, to } => {
             agents::hand_over(connection, *agent_id, *to, COMMIT).await
         }
@@ -250,10 +227,7 @@ async fn carry_out(
 }
 
 fn loaded(row: &SqliteRow) -> Result<Loaded, StoreError> {
-    let c = Columns {
-        row,
-        operation: LOAD,
-    };
+    let c = Columns { row, operation: LOAD };
     let agent = c.opt_uuid("agent_id")?;
     let model: Option<String> = c.get("agent_model")?;
     Ok(Loaded {
@@ -262,10 +236,7 @@ fn loaded(row: &SqliteRow) -> Result<Loaded, StoreError> {
         vitals: workspaces::vitals(row, LOAD)?,
         live_tokens: c.get("live_tokens")?,
         had_tokens: c.get("had_tokens")?,
-        active_agent: agent.map(|id| AgentRow {
-            id,
-            model: model.unwrap_or_default(),
-        }),
+        active_agent: agent.map(|id| AgentRow { id, model: model.unwrap_or_default() }),
     })
 }
 

@@ -79,20 +79,13 @@ impl TokenStore for SqliteStore {
     ) -> Result<Vec<TokenRow>, StoreError> {
         let sql = format!("{ALL} WHERE revoked_at IS NULL AND id > $1 ORDER BY id LIMIT $2");
         let after = after.map_or_else(String::new, |id| id.to_string());
-        let query = sqlx::query(AssertSqlSafe(sql))
-            .bind(after)
-            .bind(limit as i64);
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(after).bind(limit as i64);
         rows(query.fetch_all(&self.read).await)
     }
 
     async fn tokens_changed(&self, since: DateTime<Utc>) -> Result<Vec<TokenRow>, StoreError> {
         let sql = format!("{ALL} WHERE created_at >= $1 OR revoked_at >= $1");
-        rows(
-            sqlx::query(AssertSqlSafe(sql))
-                .bind(time(since))
-                .fetch_all(&self.read)
-                .await,
-        )
+        rows(sqlx::query(AssertSqlSafe(sql)).bind(time(since)).fetch_all(&self.read).await)
     }
 
     async fn find_token(&self, hash: TokenHash) -> Result<Option<TokenRow>, StoreError> {
@@ -108,11 +101,8 @@ impl TokenStore for SqliteStore {
         max_live: u32,
         at: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let mut transaction = self
-            .write
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(|error| classify(ADD, error))?;
+        let mut transaction =
+            self.write.begin_with("BEGIN IMMEDIATE").await.map_err(|error| classify(ADD, error))?;
         let live: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM workspace_auth_tokens
              WHERE workspace_id = $1 AND revoked_at IS NULL",
@@ -125,10 +115,7 @@ impl TokenStore for SqliteStore {
             return Ok(false);
         }
         add(&mut transaction, workspace, token, at, ADD).await?;
-        transaction
-            .commit()
-            .await
-            .map_err(|error| unknown(ADD, error))?;
+        transaction.commit().await.map_err(|error| unknown(ADD, error))?;
         Ok(true)
     }
 
@@ -213,22 +200,14 @@ impl TokenStore for SqliteStore {
             "{ALL} WHERE workspace_id IS NULL AND revoked_at IS NULL
              ORDER BY created_at DESC, id LIMIT $1"
         );
-        rows(
-            sqlx::query(AssertSqlSafe(sql))
-                .bind(limit as i64)
-                .fetch_all(&self.read)
-                .await,
-        )
+        rows(sqlx::query(AssertSqlSafe(sql)).bind(limit as i64).fetch_all(&self.read).await)
     }
 
     async fn write_token_use(
         &self,
         uses: &BTreeMap<Uuid, DateTime<Utc>>,
     ) -> Result<(), StoreError> {
-        let uses: Vec<_> = uses
-            .iter()
-            .map(|(id, at)| json!({"id": id, "at": time(*at)}))
-            .collect();
+        let uses: Vec<_> = uses.iter().map(|(id, at)| json!({"id": id, "at": time(*at)})).collect();
         let uses = serde_json::Value::Array(uses).to_string();
         for table in ["workspace_auth_tokens", "org_api_tokens"] {
             let sql = format!(
@@ -247,18 +226,11 @@ impl TokenStore for SqliteStore {
 }
 
 fn rows(result: Result<Vec<SqliteRow>, sqlx::Error>) -> Result<Vec<TokenRow>, StoreError> {
-    result
-        .map_err(|error| classify(READ, error))?
-        .iter()
-        .map(token_row)
-        .collect()
+    result.map_err(|error| classify(READ, error))?.iter().map(token_row).collect()
 }
 
 fn token_row(row: &SqliteRow) -> Result<TokenRow, StoreError> {
-    let c = Columns {
-        row,
-        operation: READ,
-    };
+    let c = Columns { row, operation: READ };
     let owner = match c.opt_workspace("workspace_id")? {
         Some(id) => Owner::Workspace(id),
         None => Owner::Org {

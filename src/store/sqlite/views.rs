@@ -72,16 +72,11 @@ impl ViewStore for SqliteStore {
         if let Some(ids) = &query.ids {
             let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
             let ids = serde_json::Value::from(ids).to_string();
-            sql.push(" AND w.id IN (SELECT value FROM json_each(")
-                .push_bind(ids)
-                .push("))");
+            sql.push(" AND w.id IN (SELECT value FROM json_each(").push_bind(ids).push("))");
         }
         sql.push(" ORDER BY w.created_at, w.id");
-        let rows = sql
-            .build()
-            .fetch_all(&self.read)
-            .await
-            .map_err(|error| classify(LIST, error))?;
+        let rows =
+            sql.build().fetch_all(&self.read).await.map_err(|error| classify(LIST, error))?;
         rows.iter().map(view).collect()
     }
 
@@ -95,11 +90,7 @@ impl ViewStore for SqliteStore {
     }
 
     async fn save_layout(&self, id: WorkspaceId, layout: LayoutPatch) -> Result<(), StoreError> {
-        let mut connection = self
-            .write
-            .acquire()
-            .await
-            .map_err(|error| classify(LAYOUT, error))?;
+        let mut connection = self.write.acquire().await.map_err(|error| classify(LAYOUT, error))?;
         write_layout(&mut connection, id, layout, LAYOUT).await
     }
 
@@ -110,15 +101,8 @@ impl ViewStore for SqliteStore {
             .await
             .map_err(|error| classify("read the viewport", error))?;
         let Some(row) = row else { return Ok(None) };
-        let c = Columns {
-            row: &row,
-            operation: "read the viewport",
-        };
-        Ok(Some(Viewport {
-            x: c.get("x")?,
-            y: c.get("y")?,
-            zoom: c.get("zoom")?,
-        }))
+        let c = Columns { row: &row, operation: "read the viewport" };
+        Ok(Some(Viewport { x: c.get("x")?, y: c.get("y")?, zoom: c.get("zoom")? }))
     }
 
     async fn save_viewport(&self, viewport: Viewport, at: DateTime<Utc>) -> Result<(), StoreError> {
@@ -155,10 +139,7 @@ impl ViewStore for SqliteStore {
 }
 
 fn view(row: &SqliteRow) -> Result<WorkspaceView, StoreError> {
-    let c = Columns {
-        row,
-        operation: LIST,
-    };
+    let c = Columns { row, operation: LIST };
     Ok(WorkspaceView {
         record: workspaces::record(row, LIST)?,
         agent_card: c.opt_json("agent_card")?,

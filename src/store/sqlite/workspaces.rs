@@ -44,16 +44,12 @@ pub fn vitals(row: &SqliteRow, operation: &'static str) -> Result<Vitals, StoreE
     Ok(Vitals {
         last_heartbeat_at: c.opt_time("last_heartbeat_at")?,
         error_rate: c.get::<Option<f64>>("last_error_rate")?.unwrap_or(0.0),
-        sample_error: c
-            .get::<Option<String>>("last_sample_error")?
-            .unwrap_or_default(),
+        sample_error: c.get::<Option<String>>("last_sample_error")?.unwrap_or_default(),
         active_tasks: c.get::<Option<i32>>("active_tasks")?.unwrap_or(0),
         uptime_seconds: c.get::<Option<i32>>("uptime_seconds")?.unwrap_or(0),
         current_task: c.get::<Option<String>>("current_task")?.unwrap_or_default(),
         monthly_spend: c.get("monthly_spend")?,
-        runtime_state: c
-            .get::<Option<String>>("runtime_state")?
-            .unwrap_or_default(),
+        runtime_state: c.get::<Option<String>>("runtime_state")?.unwrap_or_default(),
         metadata: metadata.and_then(|json| serde_json::from_value(json).ok()),
     })
 }
@@ -61,10 +57,7 @@ pub fn vitals(row: &SqliteRow, operation: &'static str) -> Result<Vitals, StoreE
 /// Reads where the chain stands.
 pub fn head(row: &SqliteRow, operation: &'static str) -> Result<Head, StoreError> {
     let c = Columns { row, operation };
-    Ok(Head {
-        version: c.get("version")?,
-        hash: c.hash("chain_hash")?,
-    })
+    Ok(Head { version: c.get("version")?, hash: c.hash("chain_hash")? })
 }
 
 /// Reads what the indexes need.
@@ -104,11 +97,7 @@ pub async fn write(
     };
     let row = &change.after;
     let head = change.head();
-    let card = change
-        .card
-        .as_ref()
-        .and_then(Option::as_ref)
-        .map(ToString::to_string);
+    let card = change.card.as_ref().and_then(Option::as_ref).map(ToString::to_string);
     sqlx::query(sql)
         .bind(row.id.to_string())
         .bind(&row.name)
