@@ -1,0 +1,212 @@
+//! The real binary as a child process: killed, stopped and restarted like a real one.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use sqlx::{Connection, PgConnection, Row};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use super::{ADMIN, Client, required};
+
+/// Where a server keeps its truth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Embedded,
+    Production,
+}
+
+/// Redis databases 1 to 63, one a server: the contract's keys have no prefix.
+static NEXT_REDIS: AtomicU32 = AtomicU32::new(1);
+
+/// A running server.
+pub struct Server {
+    child: Child,
+    pub address: String,
+    pub link: String,
+    pub folder: TempDir,
+    variables: BTreeMap<String, String>,
+    pub mode: Mode,
+}
+
+impl Server {
+    /// Starts one with the settings of tests.
+    pub async fn start(mode: Mode) -> Self {
+        Self::with(mode, &[]).await
+    }
+
+    /// Starts one with settings of its own.
+    pub async fn with(mode: Mode, settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut variables = BTreeMap::from([
+            ("ADMIN_TOKEN".to_owned(), ADMIN.to_owned()),
+            ("ISOMER_DATA_DIR".to_owned(), folder.path().join("data").display().to_string()),
+            ("PORT".to_owned(), "0".to_owned()),
+            ("RATE_LIMIT".to_owned(), "1000000".to_owned()),
+        ]);
+        if mode == Mode::Production {
+            variables.insert("DATABASE_URL".to_owned(), fresh_database().await);
+            let number = NEXT_REDIS.fetch_add(1, Ordering::Relaxed);
+            assert!(number < 64, "more servers than Redis databases");
+            let redis = format!("{}/{number}", required("ISOMER_TEST_REDIS_URL"));
+            variables.insert("REDIS_URL".to_owned(), redis);
+        }
+        for (name, value) in settings {
+            variables.insert((*name).to_owned(), (*value).to_owned());
+        }
+        let (child, link) = spawn(&variables, folder.path());
+        let address = link.split("/login").next().unwrap().to_owned();
+        Self { child, address, link, folder, variables, mode }
+    }
+
+    /// Returns a client without credentials.
+    pub fn anonymous(&self) -> Client {
+        Client::new(&self.address, None)
+    }
+
+    /// Returns the administrator's client.
+    pub fn admin(&self) -> Client {
+        Client::new(&self.address, Some(ADMIN))
+    }
+
+    /// Returns a client with another bearer.
+    pub fn bearer(&self, token: &str) -> Client {
+        Client::new(&self.address, Some(token))
+    }
+
+    /// Kills the process as a power cut would.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks the process to end and waits for it.
+    pub fn stop(&mut self) -> ExitStatus {
+        signal(self.child.id(), "TERM");
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the server did not end within 30 s");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Starts it again at the same address, on what it left behind.
+    pub fn restart(&mut self) {
+        let port = self.address.rsplit(':').next().unwrap().to_owned();
+        self.variables.insert("PORT".to_owned(), port);
+        let (child, link) = spawn(&self.variables, self.folder.path());
+        self.child = child;
+        self.link = link;
+    }
+
+    /// Runs `isomer verify` on this server's store; the server must be stopped in embedded mode.
+    pub fn verify(&self) -> (ExitStatus, String) {
+        let output = Command::new(env!("CARGO_BIN_EXE_isomer"))
+            .arg("verify")
+            .env_clear()
+            .envs(&self.variables)
+            .output()
+            .unwrap();
+        (output.status, String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Reads one text from the store.
+    pub async fn sql(&self, sql: &'static str) -> String {
+        match self.mode {
+            Mode::Embedded => {
+                let path = Path::new(&self.variables["ISOMER_DATA_DIR"]).join("isomer.db");
+                let url = format!("sqlite://{}", path.display());
+                let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+                sqlx::query(sql).fetch_one(&mut connection).await.unwrap().get(0)
+            }
+            Mode::Production => {
+                let url = &self.variables["DATABASE_URL"];
+                let mut connection = PgConnection::connect(url).await.unwrap();
+                sqlx::query(sql).fetch_one(&mut connection).await.unwrap().get(0)
+            }
+        }
+    }
+
+    /// Changes the store behind the server's back.
+    pub async fn tamper(&self, sql: &'static str) -> Result<(), sqlx::Error> {
+        match self.mode {
+            Mode::Embedded => {
+                let path = Path::new(&self.variables["ISOMER_DATA_DIR"]).join("isomer.db");
+                let url = format!("sqlite://{}", path.display());
+                let mut connection = sqlx::SqliteConnection::connect(&url).await?;
+                sqlx::raw_sql(sql).execute(&mut connection).await.map(|_| ())
+            }
+            Mode::Production => {
+                let mut connection = PgConnection::connect(&self.variables["DATABASE_URL"]).await?;
+                sqlx::raw_sql(sql).execute(&mut connection).await.map(|_| ())
+            }
+        }
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("stderr")).unwrap_or_default()
+    }
+
+    pub fn redis_url(&self) -> Option<&str> {
+        self.variables.get("REDIS_URL").map(String::as_str)
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = self.log();
+            let from = log.len().saturating_sub(4_000);
+            eprintln!("--- the server's log ends:\n{}", &log[log.ceil_char_boundary(from)..]);
+        }
+    }
+}
+
+/// Sends a signal by name.
+pub fn signal(process: u32, name: &str) {
+    let status = Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status();
+    assert!(status.unwrap().success());
+}
+
+fn spawn(variables: &BTreeMap<String, String>, folder: &Path) -> (Child, String) {
+    let stderr =
+        std::fs::File::options().create(true).append(true).open(folder.join("stderr")).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_isomer"))
+        .arg("serve")
+        .env_clear()
+        .envs(variables)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(stderr)
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let log = || std::fs::read_to_string(folder.join("stderr")).unwrap_or_default();
+    assert!(line.starts_with("http://"), "no login link: {line:?}\n{}", log());
+    (child, line.trim().to_owned())
+}
+
+/// Creates an empty database and returns its URL.
+pub async fn fresh_database() -> String {
+    let admin = required("ISOMER_TEST_DATABASE_URL");
+    let name = format!("t{}", Uuid::new_v4().simple());
+    let mut connection = PgConnection::connect(&admin).await.unwrap();
+    let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
+    sqlx::query(create).execute(&mut connection).await.unwrap();
+    let (server, _) = admin.rsplit_once('/').unwrap();
+    format!("{server}/{name}")
+}
