@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use crate::agent::{self, AgentArgs, AgentConfig, AgentError, Exit};
 use crate::app;
+use crate::bench::BenchCommand;
 use crate::config::{Config, EXIT_USAGE, TelemetryConfig};
 use crate::lifecycle::Lifecycle;
 use crate::net::listen;
@@ -68,6 +69,14 @@ pub async fn verify() -> ExitCode {
     match verification::run(store.as_ref(), &mut std::io::stdout()).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
+        Err(error) => fail(&error),
+    }
+}
+
+/// `isomer bench`.
+pub async fn bench(what: BenchCommand) -> ExitCode {
+    match crate::bench::run(what).await {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
 }

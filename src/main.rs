@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use isomer::agent::AgentArgs;
+use isomer::bench::BenchCommand;
 use isomer::command;
 
 #[global_allocator]
@@ -24,6 +25,9 @@ enum Command {
     Agent(AgentArgs),
     /// Check every hash chain, and that folding the events gives the table.
     Verify,
+    /// Measure this machine: heartbeats beside a bare handler.
+    #[command(subcommand)]
+    Bench(BenchCommand),
 }
 
 fn main() -> ExitCode {
@@ -42,6 +46,7 @@ fn main() -> ExitCode {
             Command::Serve => command::serve().await,
             Command::Agent(arguments) => command::agent(arguments).await,
             Command::Verify => command::verify().await,
+            Command::Bench(what) => command::bench(what).await,
         }
     })
 }

@@ -65,8 +65,7 @@ impl Input {
         let mut json = serde_json::Deserializer::from_slice(&self.0);
         let parsed = serde_path_to_error::deserialize(AnyCase(&mut json)).map_err(|error| {
             let path = error.path().to_string();
-            let field = if path == "." { "body" } else { &path };
-            BadInput::new(field, reason(error.inner()))
+            BadInput::new(named(&path), reason(error.inner()))
         })?;
         match memchr::memmem::find(&self.0, ESCAPED_NUL) {
             Some(_) => self.refuse_nul().map(|()| parsed),
@@ -104,6 +103,17 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
         Ok(Err(_)) => Err(ApiError::bad_request("failed to read request body")),
         Err(_) => Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "request body timed out")
             .field("body", format!("it must arrive within {} s", BODY_LIMIT.as_secs()))),
+    }
+}
+
+/// Names a field: of a nested one as much as helps.
+fn named(path: &str) -> &str {
+    /// Longest path that is shown, in bytes.
+    const MAX_BYTES: usize = 80;
+    let field = path.split('[').next().unwrap_or(path);
+    match field {
+        "" | "." | "?" => "body",
+        _ => &field[..field.floor_char_boundary(MAX_BYTES)],
     }
 }
 

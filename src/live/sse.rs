@@ -89,6 +89,7 @@ impl Feed {
         let stopping = self.app.stopping.clone();
         loop {
             tokio::select! {
+                biased;
                 () = stopping.cancelled() => return None,
                 _ = self.checks.tick() => {
                     if self.watched.is_some_and(|hash| self.app.tokens.find(&hash).is_none()) {

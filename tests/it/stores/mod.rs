@@ -1,1 +1,46 @@
-//!
+//! One conformance suite for both stores, over the ports alone.
+
+mod suite;
+mod tokens;
+
+use std::sync::Arc;
+
+use isomer::store::postgres::PgStore;
+use isomer::store::sqlite::SqliteStore;
+use isomer_actors::ports::Store;
+
+use crate::support::server::fresh_database;
+
+/// A store on nothing, and what keeps its files.
+async fn sqlite() -> (Arc<dyn Store>, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    (Arc::new(SqliteStore::open(folder.path()).await.unwrap()), folder)
+}
+
+async fn postgres() -> Arc<dyn Store> {
+    Arc::new(PgStore::connect(&fresh_database().await, 10).await.unwrap())
+}
+
+macro_rules! conform {
+    ($($module:ident: $($name:ident),+;)+) => {
+        mod embedded {
+            $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let (store, _folder) = super::sqlite().await;
+                super::$module::$name(store).await;
+            })+)+
+        }
+        mod production {
+            $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() { super::$module::$name(super::postgres().await).await; })+)+
+        }
+    };
+}
+
+conform! {
+    suite: a_change_is_written_with_its_events, a_stale_head_is_refused_alone,
+        a_group_is_all_or_nothing, sequences_have_no_holes, rules_of_the_store,
+        a_purge_keeps_the_chain, heartbeats_never_go_back, events_read_back_as_hashed,
+        layouts_and_viewport;
+    tokens: tokens_are_counted_found_and_revoked, organisation_tokens;
+}

@@ -8,7 +8,7 @@ pub mod sockets;
 use std::future::Future;
 use std::time::Duration;
 
-pub use client::{Client, Reply};
+pub use client::Client;
 pub use server::{Mode, Server};
 
 /// How long anything may take that should happen at once.
