@@ -65,6 +65,8 @@ pub enum JournalMsg {
     Commit(Group, Reply),
     /// A transaction ended.
     Done(Box<Batch>, Vec<Result<Seq, CommitError>>),
+    /// A transaction ended without saying how: its task panicked.
+    Lost(String),
     /// Something may have been written behind our back: read it.
     CatchUp,
     /// Catching up ended; up to where.
@@ -163,6 +165,11 @@ impl Actor for JournalActor {
                 state.behind |= unknown;
                 self.settle(*batch, results, state);
             }
+            JournalMsg::Lost(why) => {
+                error!(why, "a transaction was lost, its outcome is unknown");
+                state.committing = false;
+                state.behind = true;
+            }
             JournalMsg::CatchUp => state.behind = true,
             JournalMsg::CaughtUp(result) => self.caught_up(&me, result, state),
             JournalMsg::Settle(reply) => state.settling.push(reply),
@@ -197,11 +204,18 @@ impl JournalActor {
     fn start_commit(&self, me: ActorRef<JournalMsg>, batch: Batch) {
         let store = Arc::clone(&self.store);
         let metrics = Arc::clone(&self.metrics);
-        tokio::spawn(async move {
+        let work = tokio::spawn(async move {
             let timer = metrics.journal_commit.start_timer();
             let results = commit(store.as_ref(), &batch.groups).await;
             timer.observe_duration();
-            let _ = me.send_message(JournalMsg::Done(Box::new(batch), results));
+            (batch, results)
+        });
+        tokio::spawn(async move {
+            let _ = me.send_message(match work.await {
+                Ok((batch, results)) => JournalMsg::Done(Box::new(batch), results),
+                // The replies went with it: their callers know that they know nothing.
+                Err(lost) => JournalMsg::Lost(lost.to_string()),
+            });
         });
     }
 
@@ -239,8 +253,11 @@ impl JournalActor {
     fn start_catching_up(&self, me: ActorRef<JournalMsg>) {
         let (store, indexes, live) =
             (Arc::clone(&self.store), Arc::clone(&self.indexes), self.live.clone());
+        let work = tokio::spawn(async move { catch_up(store.as_ref(), &indexes, &live).await });
         tokio::spawn(async move {
-            let result = catch_up(store.as_ref(), &indexes, &live).await;
+            let result = work.await.unwrap_or_else(|lost| {
+                Err(StoreError::Unknown { operation: "catch up", source: lost.into() })
+            });
             let _ = me.send_message(JournalMsg::CaughtUp(result));
         });
     }

@@ -159,11 +159,15 @@ impl Sweep {
         let judgement = state.observer.judge(state.started.elapsed(), live, silent.len());
         self.tell(state, judgement, silent.len(), live);
         // A provision that takes too long is not silence: the observer's doubts do not concern it.
-        let mut cells = overdue;
-        if judgement == Judgement::Judge {
-            cells.extend(silent);
+        let failed = judge_all(&self.directory, overdue).await;
+        if judgement != Judgement::Judge {
+            return failed;
         }
-        judge_all(&self.directory, cells).await
+        let found = silent.len();
+        let died = judge_all(&self.directory, silent).await;
+        // Those that could not be recorded come again: they must not count twice.
+        state.observer.retract(found.saturating_sub(died));
+        failed + died
     }
 
     fn tell(&self, state: &mut State, judgement: Judgement, silent: usize, live: usize) {

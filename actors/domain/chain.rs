@@ -88,17 +88,19 @@ fn write_string(text: &str, out: &mut String) {
     let _ = write!(out, "{}:{text}", text.len());
 }
 
-/// Integers print as integers, also when a store kept them as `1.0` or `1e2`.
+/// Whole numbers print as whole numbers, also when a store kept them as `1.0` or `1e2`, and
+/// whether they come back as integers or floats.
 fn write_number(number: &Number, out: &mut String) {
-    /// Above this, floats no longer hold every integer.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
     if let Some(n) = number.as_i64() {
         let _ = write!(out, "{n}");
     } else if let Some(n) = number.as_u64() {
         let _ = write!(out, "{n}");
     } else if let Some(n) = number.as_f64() {
-        if n.fract() == 0.0 && n.abs() < EXACT {
-            let _ = write!(out, "{}", n as i64);
+        if n == 0.0 {
+            out.push('0');
+        } else if n.fract() == 0.0 {
+            // Written out, as decimal stores do; the shortest digits read back as the same float.
+            let _ = write!(out, "{n}");
         } else {
             let _ = write!(out, "{n:e}");
         }
@@ -166,6 +168,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn whole_floats_survive_a_decimal_store(n in -1e25f64..1e25) {
+            let n = n.trunc();
+            let decimal: Value = serde_json::from_str(&format!("{n}")).unwrap();
+            prop_assert_eq!(canonical(&json!(n)), canonical(&decimal));
+        }
+
         #[test]
         fn numbers_survive_a_decimal_store(n in any::<f64>().prop_filter("finite", |n| n.is_finite())) {
             // PostgreSQL keeps JSONB numbers as decimals and prints them without an exponent.
