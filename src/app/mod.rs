@@ -138,8 +138,11 @@ pub async fn open_store(config: &Config) -> Result<Arc<dyn Store>, AppError> {
     }
 }
 
+/// The liveness mirror and the way to other nodes.
+type Mirror = (Arc<dyn LivenessMirror>, Arc<dyn Relay>);
+
 /// Redis where there is one; else the process itself.
-fn connect_mirror(config: &Config) -> Result<(Arc<dyn LivenessMirror>, Arc<dyn Relay>), AppError> {
+fn connect_mirror(config: &Config) -> Result<Mirror, AppError> {
     let Some(redis) = &config.redis else {
         if matches!(config.store, StoreConfig::Postgres { .. }) {
             warn!(

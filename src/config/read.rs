@@ -369,6 +369,22 @@ mod tests {
     }
 
     #[test]
+    fn every_variable_is_on_the_settings_page() {
+        let page = include_str!("../../docs/architecture/technical.md");
+        let source = include_str!("read.rs").split("mod tests").next().unwrap();
+        let mut seen = 0;
+        for text in source.split('"').skip(1).step_by(2) {
+            let is_name =
+                text.len() > 3 && text.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+            if is_name {
+                assert!(page.contains(&format!("`{text}`")), "{text} is not on the settings page");
+                seen += 1;
+            }
+        }
+        assert!(seen > 20, "the source was read");
+    }
+
+    #[test]
     fn development_is_open_only_on_loopback_and_without_a_token() {
         assert!(read(&[("MOLECULE_ENV", " Development ")]).unwrap().auth.dev_mode);
         let token = ("ADMIN_TOKEN", "correct-horse-battery");

@@ -89,7 +89,7 @@ async fn audience(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<Aud
         Some(text) => {
             let invalid = || ApiError::unauthorized("invalid workspace auth token");
             let id = WorkspaceId::parse_loose(text).ok_or_else(invalid)?;
-            if !app.directory.glimpse(id).is_some_and(|glimpse| glimpse.live_tokens > 0) {
+            if app.directory.glimpse(id).is_none_or(|glimpse| glimpse.live_tokens == 0) {
                 // Without a token of its own nobody can show to be this agent.
                 caller
                     .admin(app)
