@@ -19,10 +19,10 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve the API. Settings come from the environment; see docs/operations/settings.md.
+    /// Serve the API. Settings come from the environment; see docs/architecture/technical.md.
     Serve,
     // Its help is on AgentArgs.
-    Agent(AgentArgs),
+    Agent(Box<AgentArgs>),
     /// Check every hash chain, and that folding the events gives the table.
     Verify,
     /// Measure this machine: heartbeats beside a bare handler.
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     runtime.block_on(async {
         match arguments.command {
             Command::Serve => command::serve().await,
-            Command::Agent(arguments) => command::agent(arguments).await,
+            Command::Agent(arguments) => command::agent(*arguments).await,
             Command::Verify => command::verify().await,
             Command::Bench(what) => command::bench(what).await,
         }

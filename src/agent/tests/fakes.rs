@@ -91,6 +91,7 @@ impl Drop for FakePlatform {
 }
 
 /// Serves `router` from a thread of its own.
+#[expect(clippy::disallowed_methods, reason = "waits for a port, outside of any runtime")]
 pub(super) fn serve(router: Router, address: SocketAddr) -> (Runtime, SocketAddr) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
