@@ -1,4 +1,5 @@
 //! The product over real sockets, with real PostgreSQL and Redis. Run with `make test`.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::disallowed_methods, reason = "the server under test lives in real time")]
 
 mod access;
