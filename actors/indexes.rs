@@ -197,9 +197,13 @@ impl Indexes {
                 })
                 .value(),
         );
-        let was_heard = !new && cell.status().is_heard();
+        let before = cell.status();
+        let was_heard = !new && before.is_heard();
         cell.set_status(status, external);
+        // Only signs of life move a deadline: a change of its name keeps nobody alive.
+        let waits_on = before == status || (was_heard && status.is_heard());
         match (self.patience.with(status, runtime), cell.slot()) {
+            (Some(_), Some(_)) if waits_on => {}
             (Some(wait), Some(slot)) => self.slots.set(slot, wait),
             (Some(wait), None) => cell.set_slot(Some(self.slots.claim(id, wait))),
             (None, Some(slot)) => {

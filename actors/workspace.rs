@@ -204,6 +204,7 @@ impl WorkspaceActor {
             decide::register(held, &registration, live, had)
         };
         let registered = self.change(state, decide).await?;
+        self.context.indexes.renew(&self.cell);
         let at = self.context.clock.now();
         self.cell.vitals.lock().last_heartbeat_at = Some(at);
         self.context.snapshots.mark(&self.cell);

@@ -158,6 +158,22 @@ async fn the_silent_are_found_at_ttl_and_two_seconds_and_beats_keep_alive() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_its_agent_keeps_a_workspace_alive() {
+    let world = world().await;
+    let (renamed, registering) = (world.online().await, world.online().await);
+    for number in 0..8 {
+        tokio::time::sleep(TTL / 6).await;
+        let patch = Patch { name: Some(format!("n{number}")), ..Patch::default() };
+        world.directory.patch(renamed, patch).await.unwrap();
+        let mut again = registration(registering);
+        again.may_reclaim = true;
+        world.directory.register(again).await.unwrap();
+    }
+    assert_eq!(world.status(renamed), Status::Offline, "a new name is no sign of life");
+    assert_eq!(world.status(registering), Status::Online, "registering is one");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_restart_gives_everybody_one_ttl() {
     let world = world().await;
     let id = world.online().await;
