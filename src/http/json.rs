@@ -65,7 +65,9 @@ impl Input {
         let mut json = serde_json::Deserializer::from_slice(&self.0);
         let parsed = serde_path_to_error::deserialize(AnyCase(&mut json)).map_err(|error| {
             let path = error.path().to_string();
-            BadInput::new(named(&path), reason(error.inner()))
+            let message = error.inner().to_string();
+            let field = duplicate(&message).unwrap_or_else(|| named(&path));
+            BadInput::new(field, reason(error.inner()))
         })?;
         match memchr::memmem::find(&self.0, ESCAPED_NUL) {
             Some(_) => self.refuse_nul().map(|()| parsed),
@@ -104,6 +106,11 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
         Err(_) => Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "request body timed out")
             .field("body", format!("it must arrive within {} s", BODY_LIMIT.as_secs()))),
     }
+}
+
+/// Returns the field that was given twice, which serde tells only in its message.
+fn duplicate(message: &str) -> Option<&str> {
+    message.strip_prefix("duplicate field `")?.split('`').next()
 }
 
 /// Names a field: of a nested one as much as helps.
