@@ -190,17 +190,16 @@ impl Tree {
             };
             let full = page.len() == PAGE;
             for loaded in page {
-                let Some(id) = loaded.record.as_ref().map(|record| record.id) else {
-                    continue;
-                };
+                let Some(id) = loaded.record.as_ref().map(|record| record.id) else { continue };
                 after = Some(id);
-                let Some(cell) = context.indexes.cell(id) else {
-                    continue;
-                };
-                if cell.vitals.lock().last_heartbeat_at.is_none() {
-                    *cell.vitals.lock() = loaded.vitals.clone();
+                let Some(cell) = context.indexes.cell(id) else { continue };
+                {
+                    let mut vitals = cell.vitals.lock();
+                    if vitals.last_heartbeat_at.is_none() {
+                        vitals.clone_from(&loaded.vitals);
+                    }
                 }
-                let message = ShardMsg::Activate(cell, None, None);
+                let message = ShardMsg::Activate(cell, Some(Box::new(loaded)), None);
                 let _ = directory.shards()[crate::shard::shard_of(id)].cast(message);
             }
             if !full {
