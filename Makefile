@@ -12,7 +12,7 @@ help:
 	@echo "make lint   formatting, clippy, licences and advisories"
 
 run:
-	@cargo build --quiet --profile laptop --bin isomer
+	@cargo build --profile laptop --bin isomer
 	@exec target/laptop/isomer serve
 
 test:

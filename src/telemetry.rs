@@ -2,6 +2,8 @@
 //!
 //! Stdout belongs to the login link.
 
+use std::io::IsTerminal as _;
+
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
@@ -36,7 +38,9 @@ impl Telemetry {
     /// [`TelemetryError`].
     pub fn install(config: &TelemetryConfig) -> Result<Self, TelemetryError> {
         let filter = EnvFilter::try_new(&config.filter)?;
-        let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+        // Colours are for people: a file or a log collector gets plain text.
+        let colours = std::io::stderr().is_terminal();
+        let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
         let logs = if config.json { logs.json().boxed() } else { logs.boxed() };
         let provider = config.otlp_endpoint.as_deref().map(provider).transpose()?;
         let traces = provider
