@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
-use tracing::{debug, error, info, warn};
+use tracing::{Instrument, debug, debug_span, error, info, warn};
 
 use crate::address::{Address, CallError};
 use crate::domain::change::Group;
@@ -204,12 +204,14 @@ impl JournalActor {
     fn start_commit(&self, me: ActorRef<JournalMsg>, batch: Batch) {
         let store = Arc::clone(&self.store);
         let metrics = Arc::clone(&self.metrics);
-        let work = tokio::spawn(async move {
+        let span = debug_span!("journal", kind = "commit", groups = batch.groups.len());
+        let committing = async move {
             let timer = metrics.journal_commit.start_timer();
             let results = commit(store.as_ref(), &batch.groups).await;
             timer.observe_duration();
             (batch, results)
-        });
+        };
+        let work = tokio::spawn(committing.instrument(span));
         tokio::spawn(async move {
             let _ = me.send_message(match work.await {
                 Ok((batch, results)) => JournalMsg::Done(Box::new(batch), results),
@@ -253,7 +255,8 @@ impl JournalActor {
     fn start_catching_up(&self, me: ActorRef<JournalMsg>) {
         let (store, indexes, live) =
             (Arc::clone(&self.store), Arc::clone(&self.indexes), self.live.clone());
-        let work = tokio::spawn(async move { catch_up(store.as_ref(), &indexes, &live).await });
+        let catching_up = async move { catch_up(store.as_ref(), &indexes, &live).await };
+        let work = tokio::spawn(catching_up.instrument(debug_span!("journal", kind = "catch_up")));
         tokio::spawn(async move {
             let result = work.await.unwrap_or_else(|lost| {
                 Err(StoreError::Unknown { operation: "catch up", source: lost.into() })

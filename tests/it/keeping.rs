@@ -92,3 +92,50 @@ async fn without_its_store_known_agents_go_on() {
         ["WORKSPACE_PROVISIONING", "WORKSPACE_ONLINE", "WORKSPACE_DEGRADED"]
     );
 }
+
+/// Sends `bytes` on a new connection and returns what comes back until it is closed.
+async fn exchange(address: &str, bytes: Vec<u8>, limit: Duration) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let target = address.trim_start_matches("http://");
+    let mut stream = tokio::net::TcpStream::connect(target).await.unwrap();
+    let _ = stream.write_all(&bytes).await;
+    let mut answer = Vec::new();
+    let mut buffer = [0; 4_096];
+    let reading = async {
+        while let Ok(count) = stream.read(&mut buffer).await {
+            answer.extend_from_slice(&buffer[..count]);
+            if count == 0 || answer.ends_with(b"}") || answer.ends_with(b"\r\n\r\n") {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(limit, reading).await.expect("closed or answered in time");
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_and_greedy_clients_are_cut() {
+    let server = Server::with(Mode::Embedded, &[("MAX_CONNECTIONS", "3")]).await;
+    let address = server.address.as_str();
+    let head = b"GET /health HTTP/1.1\r\nHost: x\r\nX: ".to_vec();
+    let body =
+        b"POST /registry/heartbeat HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{".to_vec();
+    let huge = [head.clone(), vec![b'a'; 70_000], b"\r\n\r\n".to_vec()].concat();
+    assert!(exchange(address, huge, SOON).await.contains(" 431 "));
+    let (slow_head, slow_body, ()) = tokio::join!(
+        exchange(address, head, Duration::from_secs(10 + 8)),
+        exchange(address, body, Duration::from_secs(30 + 10)),
+        async {
+            // With both open there is one place left; the one after is told to come back.
+            let target = address.trim_start_matches("http://");
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            let _last = tokio::net::TcpStream::connect(target).await.unwrap();
+            let request = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n".to_vec();
+            let answer = exchange(address, request, SOON).await;
+            assert!(answer.contains(" 503 ") || answer.is_empty(), "{answer}");
+        },
+    );
+    assert_eq!(slow_head, "", "cut without a word");
+    assert!(slow_body.contains(" 408 ") && slow_body.contains(r#""field":"body""#), "{slow_body}");
+    server.anonymous().get("/health").await.expect(200);
+}

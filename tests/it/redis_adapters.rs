@@ -142,3 +142,37 @@ async fn only_other_nodes_are_hints() {
     let own = tokio::time::timeout(Duration::from_millis(500), here.next_hint()).await;
     assert!(own.is_err(), "its own message is no hint");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_redis_is_away_nobody_dies_of_it_and_the_dead_are_found() {
+    use crate::support::fixtures::Agent;
+    use crate::support::{Mode, Server};
+
+    let redis = Redis::start(None);
+    redis.connection().await;
+    let url = format!("redis://127.0.0.1:{}", redis.port);
+    let settings = [("REDIS_URL", url.as_str()), ("LIVENESS_TTL", "4")];
+    let server = Server::with(Mode::Production, &settings).await;
+    let admin = server.admin();
+    let id = admin.create(serde_json::json!({"name": "one"})).await;
+    let mut agent = Agent::built_in(&server.address, &id);
+    eventually("agent", SOON, || async { (admin.status(&id).await == "online").then_some(()) })
+        .await;
+    drop(redis);
+    eventually("notice of the loss", SOON, || async {
+        let report = admin.get("/admin/liveness").await.json();
+        (report["mirror_reachable"] == false).then_some(())
+    })
+    .await;
+    let watch_until = Instant::now() + Duration::from_secs(8);
+    while Instant::now() < watch_until {
+        assert_eq!(admin.status(&id).await, "online");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    admin.get("/ready").await.expect(200);
+    agent.kill();
+    eventually("death", Duration::from_secs(4 + 2 + 4), || async {
+        (admin.status(&id).await == "offline").then_some(())
+    })
+    .await;
+}
