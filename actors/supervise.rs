@@ -232,3 +232,108 @@ fn report(kept: &Kept) -> ChildReport {
         children: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+
+    #[derive(Debug)]
+    enum Order {
+        Fail,
+        Count(oneshot::Sender<usize>),
+    }
+
+    /// Fails on demand, or as soon as it runs.
+    #[derive(Clone, Default)]
+    struct Fragile {
+        starts: Arc<AtomicUsize>,
+        hopeless: bool,
+    }
+
+    impl Actor for Fragile {
+        type Msg = Order;
+        type State = ();
+        type Arguments = ();
+
+        async fn pre_start(&self, _: ActorRef<Order>, (): ()) -> Result<(), ActorProcessingErr> {
+            self.starts.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        }
+
+        async fn post_start(
+            &self,
+            _: ActorRef<Order>,
+            (): &mut (),
+        ) -> Result<(), ActorProcessingErr> {
+            assert!(!self.hopeless, "it never runs");
+            Ok(())
+        }
+
+        async fn handle(
+            &self,
+            _: ActorRef<Order>,
+            order: Order,
+            (): &mut (),
+        ) -> Result<(), ActorProcessingErr> {
+            match order {
+                Order::Fail => Err("as asked".into()),
+                Order::Count(reply) => {
+                    let _ = reply.send(self.starts.load(Ordering::SeqCst));
+                    Ok(())
+                }
+            }
+        }
+    }
+
+    struct Noon;
+
+    impl Clock for Noon {
+        fn now(&self) -> DateTime<Utc> {
+            DateTime::UNIX_EPOCH
+        }
+    }
+
+    async fn root(
+        actors: Vec<Fragile>,
+    ) -> (ActorRef<RootMsg>, tokio::task::JoinHandle<()>, Vec<Address<Order>>) {
+        let metrics = Arc::new(Metrics::new(&prometheus::Registry::new()).unwrap());
+        let addresses: Vec<Address<Order>> = actors.iter().map(|_| Address::default()).collect();
+        let children =
+            actors.into_iter().zip(&addresses).enumerate().map(|(n, (actor, address))| {
+                let name = format!("child {n}");
+                Arc::new(Singleton { name, actor, address: address.clone() }) as Arc<dyn Child>
+            });
+        let root = Root { clock: Arc::new(Noon), metrics };
+        let (root, ended) = Actor::spawn(None, root, children.collect()).await.unwrap();
+        (root, ended, addresses)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_child_is_restarted_alone_and_found_at_the_same_address() {
+        let (root, _ended, addresses) = root(vec![Fragile::default(), Fragile::default()]).await;
+        let limit = Duration::from_secs(1);
+        for round in 2..5 {
+            addresses[0].cast(Order::Fail).unwrap();
+            tokio::time::sleep(limit).await;
+            assert_eq!(addresses[0].call(limit, Order::Count).await, Ok(round));
+            assert_eq!(addresses[1].call(limit, Order::Count).await, Ok(1));
+        }
+        let (reply, answer) = oneshot::channel();
+        root.send_message(RootMsg::Report(reply)).unwrap();
+        let report = answer.await.unwrap();
+        assert_eq!((report[0].restarts, report[1].restarts), (3, 0));
+        assert_eq!(report[0].last_failure.as_ref().unwrap().error, "as asked");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hopeless_child_ends_the_root() {
+        let hopeless = Fragile { hopeless: true, ..Fragile::default() };
+        let starts = Arc::clone(&hopeless.starts);
+        let (_root, ended, _) = root(vec![hopeless]).await;
+        tokio::time::timeout(Duration::from_secs(30), ended).await.unwrap().unwrap();
+        assert_eq!(starts.load(Ordering::SeqCst), SINGLETON.failures);
+    }
+}

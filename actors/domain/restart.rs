@@ -8,17 +8,23 @@ use std::time::Duration;
 pub struct Intensity {
     pub failures: usize,
     pub within: Duration,
+    /// The longest wait before a restart. Short enough that what always fails is given up: with
+    /// longer and longer waits it would never fail often enough.
+    pub max_backoff: Duration,
 }
 
 /// A workspace is quarantined at its third failure within a minute (design §2).
-pub const WORKSPACE: Intensity = Intensity { failures: 3, within: Duration::from_secs(60) };
+pub const WORKSPACE: Intensity =
+    Intensity { failures: 3, within: Duration::from_secs(60), max_backoff: Duration::from_secs(5) };
 /// A singleton of the tree may be restarted ten times in ten seconds.
-pub const SINGLETON: Intensity = Intensity { failures: 10, within: Duration::from_secs(10) };
+pub const SINGLETON: Intensity = Intensity {
+    failures: 10,
+    within: Duration::from_secs(10),
+    max_backoff: Duration::from_millis(500),
+};
 
 /// The wait before the first restart; doubles with every failure in the window.
 pub const FIRST_BACKOFF: Duration = Duration::from_millis(50);
-/// The longest wait before a restart.
-pub const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
 /// What to do about a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +55,7 @@ impl Failures {
             return Verdict::GiveUp;
         }
         let doublings = self.times.len().saturating_sub(1).min(16) as u32;
-        Verdict::RestartAfter((FIRST_BACKOFF * 2u32.pow(doublings)).min(MAX_BACKOFF))
+        Verdict::RestartAfter((FIRST_BACKOFF * 2u32.pow(doublings)).min(intensity.max_backoff))
     }
 
     /// Forgets when the failures were, not how many.
@@ -76,6 +82,18 @@ mod tests {
         assert_eq!(failures.record(at(0), WORKSPACE), Verdict::RestartAfter(FIRST_BACKOFF));
         assert_eq!(failures.record(at(30), WORKSPACE), Verdict::RestartAfter(FIRST_BACKOFF * 2));
         assert_eq!(failures.record(at(60), WORKSPACE), Verdict::GiveUp);
+    }
+
+    #[test]
+    fn what_always_fails_is_given_up() {
+        for intensity in [WORKSPACE, SINGLETON] {
+            let (mut failures, mut now) = (Failures::default(), Duration::ZERO);
+            while let Verdict::RestartAfter(wait) = failures.record(now, intensity) {
+                now += wait;
+                assert!(now < intensity.within, "it goes on for ever");
+            }
+            assert_eq!(failures.total, intensity.failures as u64);
+        }
     }
 
     proptest! {
