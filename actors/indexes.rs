@@ -23,6 +23,8 @@ use crate::tokens::TokenIndex;
 
 /// The runtime name of agents that run outside the platform.
 pub const EXTERNAL: &str = "external";
+/// The runtime that takes longer to start than others (contract 01 §9).
+pub const HERMES: &str = "hermes";
 
 /// How long each kind of workspace may be silent.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +45,7 @@ impl Patience {
         match status {
             Status::Online | Status::Degraded if runtime == EXTERNAL => Some(self.external_ttl),
             Status::Online | Status::Degraded => Some(self.ttl),
-            Status::Provisioning if runtime == "hermes" => Some(self.provision_hermes),
+            Status::Provisioning if runtime == HERMES => Some(self.provision_hermes),
             Status::Provisioning => Some(self.provision),
             _ => None,
         }
@@ -80,7 +82,11 @@ impl Indexes {
     /// Takes over a row at start, or one that another node changed.
     pub fn put_row(&self, row: &IndexRow) {
         self.hierarchy.write().put(row.id, row.parent_id, row.status == Status::Removed);
-        let runtime = if row.external { EXTERNAL } else { "" };
+        let runtime = match row {
+            IndexRow { external: true, .. } => EXTERNAL,
+            IndexRow { hermes: true, .. } => HERMES,
+            _ => "",
+        };
         let cell = self.publish(row.id, row.status, row.external, runtime);
         cell.had_tokens.fetch_or(row.had_tokens, Ordering::Relaxed);
         self.set_forward(row.id, row.forwarded_to);

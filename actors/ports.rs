@@ -78,6 +78,8 @@ pub struct IndexRow {
     pub forwarded_to: Option<WorkspaceId>,
     pub status: Status,
     pub external: bool,
+    /// The runtime that takes longer to start than others.
+    pub hermes: bool,
     /// Whether it ever had a token, live or revoked.
     pub had_tokens: bool,
 }

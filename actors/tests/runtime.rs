@@ -189,6 +189,22 @@ async fn a_restart_gives_everybody_one_ttl() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_slow_runtime_keeps_its_patience_across_a_restart() {
+    let world = world().await;
+    let (slow, usual) = (WorkspaceId::random(), WorkspaceId::random());
+    let hermes = NewWorkspace { runtime: "hermes".to_owned(), ..new_workspace(slow) };
+    world.directory.create(hermes).await.unwrap();
+    world.directory.create(new_workspace(usual)).await.unwrap();
+    let store = Arc::clone(&world.store);
+    world.tree.stop().await;
+    let world = world_on(store).await;
+    tokio::time::sleep(TTL * 11).await;
+    assert_eq!((world.status(slow), world.status(usual)), (Status::Provisioning, Status::Failed));
+    tokio::time::sleep(TTL * 20).await;
+    assert_eq!(world.status(slow), Status::Failed);
+}
+
+#[tokio::test(start_paused = true)]
 async fn when_most_fall_silent_the_observer_doubts_itself_first() {
     let world = world().await;
     let mut fleet = Vec::new();

@@ -193,6 +193,7 @@ impl StructureStore for FakeStore {
             forwarded_to: record.forwarded_to,
             status: record.status,
             external: false,
+            hermes: record.runtime == "hermes",
             had_tokens: rows.tokens.contains(&record.id),
         };
         Ok(rows.records.values().map(row).collect())

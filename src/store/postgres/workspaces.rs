@@ -7,6 +7,7 @@ use isomer_actors::domain::change::{Change, Head};
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::record::{Access, Record};
 use isomer_actors::domain::status::Status;
+use isomer_actors::indexes::{EXTERNAL, HERMES};
 use isomer_actors::ports::{IndexRow, StoreError};
 use serde_json::Value;
 use sqlx::postgres::PgRow;
@@ -14,9 +15,6 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
 use super::codec::{Columns, classify};
-
-/// The runtime of agents that run outside the platform.
-const EXTERNAL: &str = "external";
 
 /// Reads the structural columns; `status` has been cast to text.
 pub fn record(row: &PgRow, operation: &'static str) -> Result<Record, StoreError> {
@@ -73,6 +71,7 @@ pub fn index_row(row: &PgRow, operation: &'static str) -> Result<IndexRow, Store
         forwarded_to: c.opt_workspace("forwarded_to")?,
         status: c.parsed("status_text", Status::parse)?,
         external: c.get::<Option<&str>>("runtime")? == Some(EXTERNAL),
+        hermes: c.get::<Option<&str>>("runtime")? == Some(HERMES),
         had_tokens: c.get("had_tokens")?,
     })
 }

@@ -5,14 +5,12 @@ use isomer_actors::domain::change::{Change, Head};
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::record::{Access, Record};
 use isomer_actors::domain::status::Status;
+use isomer_actors::indexes::{EXTERNAL, HERMES};
 use isomer_actors::ports::{IndexRow, StoreError};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use super::codec::{Columns, classify, time};
-
-/// The runtime of agents that run outside the platform.
-pub const EXTERNAL: &str = "external";
 
 /// Reads the structural columns.
 pub fn record(row: &SqliteRow, operation: &'static str) -> Result<Record, StoreError> {
@@ -69,6 +67,7 @@ pub fn index_row(row: &SqliteRow, operation: &'static str) -> Result<IndexRow, S
         forwarded_to: c.opt_workspace("forwarded_to")?,
         status: c.parsed("status", Status::parse)?,
         external: c.get::<Option<&str>>("runtime")? == Some(EXTERNAL),
+        hermes: c.get::<Option<&str>>("runtime")? == Some(HERMES),
         had_tokens: c.get("had_tokens")?,
     })
 }
