@@ -83,27 +83,38 @@ impl Limits {
 
     fn count(&self, key: Key, limit: u32, window: Duration) -> Verdict {
         let now = Instant::now();
+        // Known callers touch one shard of the map; only newcomers ask whether there is room.
+        if let Some(mut bucket) = self.buckets.get_mut(&key) {
+            return bucket.count(now, limit);
+        }
         let key = self.room_for(key, now);
         let mut bucket = self.buckets.entry(key).or_insert(Bucket { began: now, window, count: 0 });
-        if now.duration_since(bucket.began) >= window {
-            *bucket = Bucket { began: now, window, count: 0 };
-        }
-        bucket.count = bucket.count.saturating_add(1);
-        let reset = window.saturating_sub(now.duration_since(bucket.began));
-        if bucket.count > limit {
-            Verdict::Exceeded { wait: reset }
-        } else {
-            Verdict::Allowed { limit, remaining: limit - bucket.count, reset }
-        }
+        bucket.count(now, limit)
     }
 
-    /// Only buckets whose window is over are dropped: a purge never forgives.
+    /// Makes room for a newcomer. Only buckets whose window is over are dropped: a purge never
+    /// forgives.
     fn room_for(&self, key: Key, now: Instant) -> Key {
-        if self.buckets.len() < MAX_BUCKETS || self.buckets.contains_key(&key) {
+        if self.buckets.len() < MAX_BUCKETS {
             return key;
         }
         self.buckets.retain(|_, bucket| now.duration_since(bucket.began) < bucket.window);
         if self.buckets.len() < MAX_BUCKETS { key } else { Key::Overflow }
+    }
+}
+
+impl Bucket {
+    fn count(&mut self, now: Instant, limit: u32) -> Verdict {
+        if now.duration_since(self.began) >= self.window {
+            *self = Self { began: now, window: self.window, count: 0 };
+        }
+        self.count = self.count.saturating_add(1);
+        let reset = self.window.saturating_sub(now.duration_since(self.began));
+        if self.count > limit {
+            Verdict::Exceeded { wait: reset }
+        } else {
+            Verdict::Allowed { limit, remaining: limit - self.count, reset }
+        }
     }
 }
 

@@ -68,9 +68,11 @@ async fn a_killed_server_comes_back_to_its_fleet(mode: Mode) {
     // Changes go on to the very moment of the kill; each acknowledged one must be there after.
     let changing = admin.clone();
     let target = fleet[0].0.clone();
+    let (counting, counted) = tokio::sync::watch::channel(0);
     let changes = tokio::spawn(async move {
         let mut acknowledged = 0;
         loop {
+            let _ = counting.send(acknowledged);
             let body = json!({"role": format!("change {}", acknowledged + 1)});
             let path = format!("/workspaces/{target}");
             let bytes = body.to_string().into_bytes();
@@ -81,7 +83,9 @@ async fn a_killed_server_comes_back_to_its_fleet(mode: Mode) {
             }
         }
     });
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    let mut counted = counted;
+    let enough = counted.wait_for(|acknowledged| *acknowledged >= 100);
+    tokio::time::timeout(SOON, enough).await.unwrap().unwrap();
     server.kill();
     let acknowledged = changes.await.unwrap();
     assert!(acknowledged > 0);
