@@ -8,11 +8,11 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use isomer_actors::domain::token::TokenHash;
 use isomer_actors::live::{Audience, Next, Subscription};
 use serde::Deserialize;
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::sequence;
 use crate::http::error::ApiError;
@@ -54,10 +54,12 @@ pub async fn stream(
         Actor::Admin(_) => None,
     };
     let subscription = app.live.subscribe(Audience::Only(known), since).await?;
-    let mut checks = interval(CHECK_EVERY);
+    let mut checks = interval_at(Instant::now() + CHECK_EVERY, CHECK_EVERY);
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let feed = Feed { app, subscription, watched, checks, rounds: 0, sequenced: since.is_some() };
-    Ok(response(Body::from_stream(stream::unfold(feed, Feed::next))))
+    // The first bytes are a comment (contract 03 §5).
+    let greeting = stream::once(std::future::ready(Ok::<_, Infallible>(PING)));
+    Ok(response(Body::from_stream(greeting.chain(stream::unfold(feed, Feed::next)))))
 }
 
 fn response(body: Body) -> Response {
@@ -84,7 +86,7 @@ struct Feed {
 }
 
 impl Feed {
-    /// Returns the next bytes; `None` ends the stream. The first tick is at once: a first ping.
+    /// Returns the next bytes; `None` ends the stream.
     async fn next(mut self) -> Option<(Result<Bytes, Infallible>, Self)> {
         let stopping = self.app.stopping.clone();
         loop {
@@ -95,9 +97,8 @@ impl Feed {
                     if self.watched.is_some_and(|hash| self.app.tokens.find(&hash).is_none()) {
                         return None;
                     }
-                    let due = self.rounds.is_multiple_of(PING_CHECKS);
                     self.rounds += 1;
-                    if due {
+                    if self.rounds.is_multiple_of(PING_CHECKS) {
                         return Some((Ok(PING), self));
                     }
                 }
