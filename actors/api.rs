@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::domain::change::LayoutPatch;
+use crate::domain::change::{LayoutPatch, NewSecrets};
 use crate::domain::hierarchy::ParentRefused;
 use crate::domain::ids::{Seq, WorkspaceId};
 use crate::domain::record::{Access, Record};
@@ -32,6 +32,8 @@ pub struct NewWorkspace {
     /// Canvas units.
     pub position: (f64, f64),
     pub start: Start,
+    /// Stored together with the row.
+    pub secrets: Option<NewSecrets>,
 }
 
 /// How a new workspace begins.

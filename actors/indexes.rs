@@ -139,6 +139,7 @@ impl Indexes {
                 Effect::Purge => self.forget(row.id),
                 Effect::Layout(_)
                 | Effect::DropLayout
+                | Effect::KeepSecrets(_)
                 | Effect::AssignAgent { .. }
                 | Effect::RetireAgent { .. }
                 | Effect::MoveAgent { .. } => {}

@@ -7,6 +7,9 @@ use crate::agent::{self, AgentArgs, AgentConfig, AgentError, Exit};
 use crate::app;
 use crate::bench::BenchCommand;
 use crate::config::{Config, EXIT_USAGE, TelemetryConfig};
+use crate::control_plane;
+use crate::control_plane::cli::{ControlPlaneArgs, ControlPlaneCommand};
+use crate::keys::cli::KeysCommand;
 use crate::lifecycle::Lifecycle;
 use crate::net::listen;
 use crate::telemetry::Telemetry;
@@ -62,15 +65,61 @@ pub async fn verify() -> ExitCode {
     let Some(config) = settings() else {
         return ExitCode::from(EXIT_USAGE);
     };
-    let store = match app::open_store(&config).await {
+    let store = match app::open_stores(&config).await {
         Ok(store) => store,
         Err(error) => return fail(&error),
     };
-    match verification::run(store.as_ref(), &mut std::io::stdout()).await {
+    match verification::run(store.runtime.as_ref(), &mut std::io::stdout()).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => fail(&error),
     }
+}
+
+/// `isomer keys`.
+pub async fn keys(what: KeysCommand) -> ExitCode {
+    let Some(config) = settings() else {
+        return ExitCode::from(EXIT_USAGE);
+    };
+    if let Err(error) = Telemetry::install(&config.telemetry) {
+        return fail(&error);
+    }
+    match crate::keys::cli::run(what, &config).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => fail(error.as_ref()),
+    }
+}
+
+/// `isomer control-plane`.
+pub async fn control_plane(arguments: ControlPlaneArgs) -> ExitCode {
+    let Some(config) = settings() else {
+        return ExitCode::from(EXIT_USAGE);
+    };
+    let telemetry = match Telemetry::install(&config.telemetry) {
+        Ok(telemetry) => telemetry,
+        Err(error) => return fail(&error),
+    };
+    let result = match arguments.command {
+        Some(ControlPlaneCommand::Tenants(what)) => {
+            crate::control_plane::cli::run(what, &config).await
+        }
+        None => serve_control_plane(config).await,
+    };
+    telemetry.shutdown().await;
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(error.as_ref()),
+    }
+}
+
+async fn serve_control_plane(config: Config) -> Result<(), Box<dyn Error>> {
+    let lifecycle = Lifecycle::install(config.shutdown)?;
+    let listener = listen::bind(config.http.listen).await?;
+    // For people and tests, as the login link of `serve` is.
+    println!("http://{}", listener.local_addr()?);
+    control_plane::run(config, listener, lifecycle).await?;
+    Ok(())
 }
 
 /// `isomer bench`.

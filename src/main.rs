@@ -6,6 +6,9 @@ use clap::{Parser, Subcommand};
 use isomer::agent::AgentArgs;
 use isomer::bench::BenchCommand;
 use isomer::command;
+use isomer::control_plane::cli::ControlPlaneArgs;
+use isomer::hygiene;
+use isomer::keys::cli::KeysCommand;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -23,6 +26,11 @@ enum Command {
     Serve,
     // Its help is on AgentArgs.
     Agent(Box<AgentArgs>),
+    // Its help is on KeysCommand.
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    // Its help is on ControlPlaneArgs.
+    ControlPlane(ControlPlaneArgs),
     /// Check every hash chain, and that folding the events gives the table.
     Verify,
     /// Measure this machine: heartbeats beside a bare handler.
@@ -32,6 +40,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    hygiene::harden();
     // The only error is that one is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -45,6 +54,8 @@ fn main() -> ExitCode {
         match arguments.command {
             Command::Serve => command::serve().await,
             Command::Agent(arguments) => command::agent(*arguments).await,
+            Command::Keys(what) => command::keys(what).await,
+            Command::ControlPlane(arguments) => command::control_plane(arguments).await,
             Command::Verify => command::verify().await,
             Command::Bench(what) => command::bench(what).await,
         }

@@ -48,6 +48,9 @@ impl Directory {
         if let Some(token) = token {
             change = change.with(Effect::IssueToken(token));
         }
+        if let Some(secrets) = &new.secrets {
+            change = change.with(Effect::KeepSecrets(secrets.clone()));
+        }
         let record = change.after.clone();
         let at = change.at;
         let seq = self.context.journal.commit(vec![change]).await?;

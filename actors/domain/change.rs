@@ -64,8 +64,38 @@ pub enum Effect {
     MoveAgent { agent_id: Uuid, to: WorkspaceId },
     /// Writes the error text of a failed provision into the heartbeat columns.
     SampleError(String),
+    /// Adds the first secrets of a new workspace, sealed already.
+    KeepSecrets(NewSecrets),
     /// Deletes the row and everything that hangs on it, keeping its events.
     Purge,
+}
+
+/// The first secrets of a workspace. The runtime carries them and cannot read them.
+#[derive(Clone, Debug)]
+pub struct NewSecrets {
+    /// The workspace's data key, unless the format needs none.
+    pub data_key: Option<NewSeed>,
+    pub rows: Vec<NewSecret>,
+    /// Who brought them, for the audit trail.
+    pub actor: String,
+}
+
+/// A wrapped data key.
+#[derive(Clone, Debug)]
+pub struct NewSeed {
+    pub id: Uuid,
+    pub wrapped: Vec<u8>,
+    pub provider: &'static str,
+    pub provider_key_id: String,
+}
+
+/// A sealed value.
+#[derive(Clone, Debug)]
+pub struct NewSecret {
+    pub key: String,
+    /// The column `encryption_version`.
+    pub format: i32,
+    pub sealed: Vec<u8>,
 }
 
 /// What of a canvas layout changes.

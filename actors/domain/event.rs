@@ -35,6 +35,8 @@ pub mod recorded {
 pub mod live_only {
     pub const WORKSPACE_HEARTBEAT: &str = "WORKSPACE_HEARTBEAT";
     pub const TASK_UPDATED: &str = "TASK_UPDATED";
+    /// Ours: how far a rotation of keys is. It concerns no workspace.
+    pub const KEY_ROTATION: &str = "KEY_ROTATION";
 }
 
 /// An event that has a place in its workspace's chain and none yet in the global order.

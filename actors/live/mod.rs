@@ -191,6 +191,13 @@ impl Live {
         }
     }
 
+    /// Tells those who see everything of something that concerns no workspace.
+    pub fn announce(&self, kind: &'static str, at: DateTime<Utc>, payload: &Value) {
+        if self.subscribers() > 0 {
+            self.tell(Frame::live(kind, WorkspaceId(uuid::Uuid::nil()), at, payload));
+        }
+    }
+
     fn tell(&self, frame: Frame) {
         let frame = Arc::new(frame);
         for shard in self.shards.iter() {

@@ -66,6 +66,7 @@ fn new_workspace(id: WorkspaceId) -> NewWorkspace {
         max_concurrent_tasks: 1,
         position: (0.0, 0.0),
         start: Start::Provision,
+        secrets: None,
     }
 }
 

@@ -26,6 +26,12 @@ use crate::http::metrics::HttpMetrics;
 use crate::http::rate_limit::Limits;
 use crate::http::session::Sessions;
 use crate::http::state::{App, Shared};
+use crate::keys::custody::Custody;
+use crate::keys::metrics::KeyMetrics;
+use crate::keys::ports::KeyStore;
+use crate::keys::secrets::Secrets;
+use crate::keys::setup::{self, SetupError};
+use crate::keys::vault::Vault;
 use crate::lifecycle::Lifecycle;
 use crate::net::serve::serve;
 use crate::redis::{LocalMirror, LocalRelay, RedisError, RedisMirror, RedisRelay};
@@ -37,6 +43,8 @@ const _: () = assert!(cfg!(panic = "unwind"), "supervision needs unwinding panic
 
 /// Between two sweeps.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// Between two looks for seeds that are too old.
+const SWEEP_SEEDS_EVERY: Duration = Duration::from_secs(30);
 /// How long open requests may take to finish at the end.
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 
@@ -53,6 +61,8 @@ pub enum AppError {
     Start(#[from] StartError),
     #[error("the administrator token in {path} cannot be kept")]
     AdminToken { path: std::path::PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Keys(#[from] SetupError),
     #[error("the system gives no randomness")]
     Randomness,
     #[error("metrics cannot be registered")]
@@ -73,18 +83,22 @@ pub async fn run(
     lifecycle: Lifecycle,
 ) -> Result<(), AppError> {
     let address = listener.local_addr().map_err(AppError::Listener)?;
-    let store = open_store(&config).await?;
+    let Stores { runtime: store, keys: key_store } = open_stores(&config).await?;
     let (mirror, relay) = connect_mirror(&config)?;
     let registry = Registry::new();
     let ports = Ports { store: Arc::clone(&store), mirror, relay, clock: Arc::new(SystemClock) };
     let settings = Settings { patience: patience(&config.liveness), sweep_every: SWEEP_EVERY };
     let empty = store.is_empty().await.map_err(StartError::Load)?;
+    let metrics = KeyMetrics::new(&registry)?;
+    let custody = open_keys(&config, key_store, metrics).await?;
     let mut tree = Tree::start(ports, settings, &registry).await?;
 
     let readiness = Readiness::default();
     let admin_token = secrets::admin_token(&config)?;
-    let app = shared(&config, &tree, store, registry, readiness.clone(), admin_token.clone())?;
+    let app =
+        shared(&config, &tree, store, registry, readiness.clone(), admin_token.clone(), custody)?;
     let stopping = app.stopping.clone();
+    let seeds = tokio::spawn(sweep_seeds(app.secrets.vault().clone(), stopping.clone()));
     let link = login_link(address, app.sessions.login_code());
     secrets::keep_link(&config, &link)?;
 
@@ -109,6 +123,7 @@ pub async fn run(
     stopping.cancel();
     lifecycle.soft.cancel();
     warm_up.abort();
+    seeds.abort();
     if let Some(demo) = demo {
         let _ = tokio::time::timeout(DRAIN_LIMIT, demo).await;
     }
@@ -125,15 +140,50 @@ pub async fn run(
     Ok(())
 }
 
+/// One store behind the ports of the runtime and of key custody.
+#[expect(missing_debug_implementations, reason = "holds ports, which have none")]
+pub struct Stores {
+    pub runtime: Arc<dyn Store>,
+    pub keys: Arc<dyn KeyStore>,
+}
+
 /// Opens the store that is configured.
 ///
 /// # Errors
 /// Why it cannot be opened.
-pub async fn open_store(config: &Config) -> Result<Arc<dyn Store>, AppError> {
+pub async fn open_stores(config: &Config) -> Result<Stores, AppError> {
     match &config.store {
-        StoreConfig::Embedded => Ok(Arc::new(SqliteStore::open(&config.data_dir).await?)),
+        StoreConfig::Embedded => {
+            let store = Arc::new(SqliteStore::open(&config.data_dir).await?);
+            Ok(Stores { runtime: store.clone(), keys: store })
+        }
         StoreConfig::Postgres { url, max_connections } => {
-            Ok(Arc::new(PgStore::connect(url.expose_secret(), *max_connections).await?))
+            let store = Arc::new(PgStore::connect(url.expose_secret(), *max_connections).await?);
+            Ok(Stores { runtime: store.clone(), keys: store })
+        }
+    }
+}
+
+/// Gathers the keys and checks them against the database.
+///
+/// # Errors
+/// Why nothing may be served.
+pub async fn open_keys(
+    config: &Config,
+    store: Arc<dyn KeyStore>,
+    metrics: KeyMetrics,
+) -> Result<Custody, AppError> {
+    let (environment, org_id) = (config.auth.environment, config.platform.org_id.as_deref());
+    let clock = Arc::new(SystemClock);
+    Ok(setup::open(&config.keys, environment, org_id, store, clock, metrics).await?)
+}
+
+/// Erases seeds that are too old, until the server stops.
+async fn sweep_seeds(vault: Vault, stopping: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(SWEEP_SEEDS_EVERY) => vault.seeds().sweep(),
+            () = stopping.cancelled() => return,
         }
     }
 }
@@ -172,6 +222,7 @@ fn shared(
     registry: Registry,
     readiness: Readiness,
     admin_token: SecretString,
+    custody: Custody,
 ) -> Result<App, AppError> {
     let external = config.platform.external_platform_url.as_deref().unwrap_or_default();
     let secure = external.starts_with("https://");
@@ -180,6 +231,9 @@ fn shared(
         directory: tree.directory(),
         tokens: tree.tokens(),
         live: tree.live(),
+        secrets: Secrets::new(custody.vault().clone(), custody.clone(), Arc::new(SystemClock)),
+        custody,
+        rotating: Arc::default(),
         store,
         clock: Arc::new(SystemClock),
         limits: Limits::new(config.http.rate_limit),

@@ -2,6 +2,7 @@
 //!
 //! Everything is read and checked before any socket opens; a bad value exits 64.
 
+mod keys;
 mod read;
 
 use std::net::SocketAddr;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+pub use self::keys::{ControlPlaneAt, KeysConfig};
 pub use self::read::{ConfigError, Environment};
 
 /// The exit code for a bad setting (`EX_USAGE` of sysexits.h).
@@ -25,6 +27,7 @@ pub struct Config {
     pub liveness: LivenessConfig,
     pub platform: PlatformConfig,
     pub telemetry: TelemetryConfig,
+    pub keys: KeysConfig,
     /// `ISOMER_SHUTDOWN_SECONDS` (30 s): after SIGTERM the process ends within this.
     pub shutdown: Duration,
     /// `ISOMER_DATA_DIR` (`$XDG_DATA_HOME/isomer`, else `~/.local/share/isomer`).

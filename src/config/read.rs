@@ -55,7 +55,7 @@ impl Environment {
 }
 
 /// The environment, as a function, so that tests need not change the process's own.
-struct Source<'a>(&'a dyn Fn(&str) -> Option<String>);
+pub(super) struct Source<'a>(&'a dyn Fn(&str) -> Option<String>);
 
 impl Config {
     /// Reads and checks all settings. Variables that are empty count as not set.
@@ -83,6 +83,7 @@ impl Config {
             liveness: env.liveness()?,
             platform: env.platform()?,
             telemetry: env.telemetry()?,
+            keys: env.keys(environment)?,
             shutdown: env.seconds("ISOMER_SHUTDOWN_SECONDS", 1, 600)?.unwrap_or(secs(30)),
             data_dir: env.data_dir()?,
             demo: env.flag("ISOMER_DEMO")?.unwrap_or(false),
@@ -91,7 +92,12 @@ impl Config {
 }
 
 impl Source<'_> {
-    fn text(&self, name: &str) -> Option<String> {
+    /// Returns a value exactly as it was given, spaces included.
+    pub(super) fn raw(&self, name: &str) -> Option<String> {
+        (self.0)(name).filter(|value| !value.is_empty())
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<String> {
         (self.0)(name).filter(|value| !value.trim().is_empty())
     }
 
@@ -245,7 +251,7 @@ impl Source<'_> {
         })
     }
 
-    fn web_url(&self, variable: &'static str) -> Result<Option<String>, ConfigError> {
+    pub(super) fn web_url(&self, variable: &'static str) -> Result<Option<String>, ConfigError> {
         let Some(value) = self.text(variable) else {
             return Ok(None);
         };
@@ -302,7 +308,7 @@ fn parse_origins(list: &str) -> Result<Vec<String>, ConfigError> {
     }
 }
 
-fn bad(variable: &'static str, value: &str, accepted: &str) -> ConfigError {
+pub(super) fn bad(variable: &'static str, value: &str, accepted: &str) -> ConfigError {
     ConfigError { variable, value: value.to_owned(), accepted: accepted.to_owned() }
 }
 
@@ -371,9 +377,10 @@ mod tests {
     #[test]
     fn every_variable_is_on_the_settings_page() {
         let page = include_str!("../../docs/architecture/technical.md");
-        let source = include_str!("read.rs").split("mod tests").next().unwrap();
+        let before_tests = |text: &'static str| text.split("mod tests").next().unwrap();
+        let sources = [include_str!("read.rs"), include_str!("keys.rs")].map(before_tests);
         let mut seen = 0;
-        for text in source.split('"').skip(1).step_by(2) {
+        for text in sources.iter().flat_map(|source| source.split('"').skip(1).step_by(2)) {
             let is_name =
                 text.len() > 3 && text.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
             if is_name {
@@ -391,8 +398,9 @@ mod tests {
         assert!(!read(&[("MOLECULE_ENV", "dev"), token]).unwrap().auth.dev_mode);
         let open = read(&[("MOLECULE_ENV", "dev"), ("BIND", "0.0.0.0"), token]).unwrap();
         assert!(!open.auth.dev_mode);
+        let key = ("SECRETS_ENCRYPTION_KEY", "0123456789abcdef0123456789abcdef");
         for name in ["prod", "production", "PROD"] {
-            assert!(!read(&[("MOLECULE_ENV", name)]).unwrap().auth.test_tokens, "{name}");
+            assert!(!read(&[("MOLECULE_ENV", name), key]).unwrap().auth.test_tokens, "{name}");
         }
     }
 }

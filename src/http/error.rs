@@ -61,6 +61,15 @@ impl ApiError {
         self.with("field", field).with("reason", reason.into())
     }
 
+    /// Returns what is wrong, as a client is told.
+    pub fn reason(&self) -> String {
+        let text = |key: &str| self.body.get(key).and_then(Value::as_str);
+        match (text("field"), text("reason")) {
+            (Some(field), Some(reason)) => format!("{field}: {reason}"),
+            _ => text("error").unwrap_or_default().to_owned(),
+        }
+    }
+
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);

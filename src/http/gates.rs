@@ -59,6 +59,18 @@ pub enum Admin {
     Org(KnownToken),
 }
 
+impl Admin {
+    /// Returns who it is, for audit rows and `created_by`.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Token => "admin-token".to_owned(),
+            Self::Session => "session".to_owned(),
+            Self::Dev => "development".to_owned(),
+            Self::Org(token) => format!("org-token:{}", prefix(token)),
+        }
+    }
+}
+
 /// Somebody who may act for one workspace.
 #[derive(Clone, Debug)]
 pub enum Actor {
@@ -66,6 +78,20 @@ pub enum Actor {
     Own(KnownToken),
     /// Somebody who may administrate.
     Admin(Admin),
+}
+
+impl Actor {
+    /// Returns who it is, for audit rows.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Own(token) => format!("workspace-token:{}", prefix(token)),
+            Self::Admin(admin) => admin.name(),
+        }
+    }
+}
+
+fn prefix(token: &KnownToken) -> String {
+    String::from_utf8_lossy(&token.prefix).into_owned()
 }
 
 impl Caller {

@@ -83,6 +83,13 @@ impl Input {
         self.parse().map_err(|bad| bad.with_text(text))
     }
 
+    /// Overwrites the body, where its buffer is ours alone.
+    pub fn erase(self) {
+        if let Ok(mut bytes) = self.0.try_into_mut() {
+            zeroize::Zeroize::zeroize(&mut bytes[..]);
+        }
+    }
+
     fn refuse_nul(&self) -> Result<(), BadInput> {
         let mut json = serde_json::Deserializer::from_slice(&self.0);
         let value = <Value as serde::Deserialize>::deserialize(&mut json)

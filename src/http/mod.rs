@@ -11,10 +11,12 @@ pub mod gates;
 pub mod health;
 pub mod home;
 pub mod json;
+pub mod keys;
 pub mod metrics;
 pub mod org_tokens;
 pub mod rate_limit;
 pub mod registry;
+pub mod secrets;
 pub mod session;
 pub mod state;
 pub mod test_token;
@@ -39,8 +41,10 @@ pub fn router(app: App) -> Router {
         .merge(events::router())
         .merge(health::router())
         .merge(home::router())
+        .merge(keys::router())
         .merge(org_tokens::router())
         .merge(registry::router())
+        .merge(secrets::router())
         .merge(session::router())
         .merge(test_token::router())
         .merge(tokens::router())

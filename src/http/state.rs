@@ -9,6 +9,7 @@ use isomer_actors::ports::{Clock, Store};
 use isomer_actors::tokens::Tokens;
 use prometheus::Registry;
 use secrecy::SecretString;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::health::Readiness;
@@ -16,6 +17,9 @@ use super::metrics::HttpMetrics;
 use super::rate_limit::Limits;
 use super::session::Sessions;
 use crate::config::Config;
+use crate::keys::custody::Custody;
+use crate::keys::rotation::{Progress, Rotation};
+use crate::keys::secrets::Secrets;
 use crate::net::guard::Mode;
 
 /// Cheap to clone.
@@ -27,6 +31,10 @@ pub struct App(Arc<Shared>);
 pub struct Shared {
     pub directory: Directory,
     pub tokens: Tokens,
+    pub secrets: Secrets,
+    pub custody: Custody,
+    /// Held while a rotation runs in this process.
+    pub rotating: Arc<Mutex<()>>,
     pub live: Live,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
@@ -46,6 +54,12 @@ impl App {
     /// Wraps what handlers share.
     pub fn new(shared: Shared) -> Self {
         Self(Arc::new(shared))
+    }
+
+    /// Returns a rotation that tells `progress` of every step.
+    pub fn rotation(&self, progress: Progress, rate: u32) -> Rotation {
+        let (vault, custody) = (self.secrets.vault().clone(), self.custody.clone());
+        Rotation::new(vault, custody, Arc::clone(&self.clock), progress, rate)
     }
 
     /// Returns which agent addresses this deployment allows.

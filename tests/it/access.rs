@@ -136,7 +136,8 @@ async fn development_is_open_and_production_has_no_test_tokens() {
     assert_eq!(anonymous.get(&path).await.expect(200)["workspace_id"], json!(id));
 
     for name in ["prod", "Production"] {
-        let server = Server::with(Mode::Embedded, &[("MOLECULE_ENV", name)]).await;
+        let key = ("SECRETS_ENCRYPTION_KEY", crate::keys::KEY);
+        let server = Server::with(Mode::Embedded, &[("MOLECULE_ENV", name), key]).await;
         let id = server.admin().create(json!({"name": "x"})).await;
         let path = format!("/admin/workspaces/{id}/test-token");
         server.admin().get(&path).await.expect(404);

@@ -140,7 +140,7 @@ async fn nothing_bad_gets_through(mode: Mode) {
         (json!({"name": "x", "workspace_access": "read_only"}), "workspace_access"),
         (json!({"name": "x", "template": "../../etc"}), "template"),
         (json!({"name": "x", "external": true, "url": "http://10.0.0.1"}), "url"),
-        (json!({"name": "x", "secrets": {"A": "b"}}), "secrets"),
+        (json!({"name": "x", "secrets": {"PATH": "b"}}), "secrets.PATH"),
     ];
     for (body, field) in creates {
         assert_eq!(admin.post("/workspaces", body).await.expect(400)["field"], field);

@@ -8,6 +8,7 @@ mod deaths;
 mod events;
 mod first_light;
 mod keeping;
+mod keys;
 mod live;
 mod organisation;
 mod redis_adapters;

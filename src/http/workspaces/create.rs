@@ -1,20 +1,25 @@
 //! `POST /workspaces` (contract 01 §2).
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use isomer_actors::api::{NewWorkspace, Start};
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::record::Access;
 use isomer_actors::indexes::EXTERNAL;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{connection, validate};
 use crate::http::error::{Answer, ApiError, json_response};
-use crate::http::gates::Caller;
+use crate::http::gates::{Admin, Caller};
 use crate::http::json::{BadInput, Input};
+use crate::http::secrets;
 use crate::http::state::App;
 use crate::http::token;
+use crate::keys::names;
 use crate::net::guard::{self, Rule};
 
 const BAD_PAYLOAD: &str = "invalid workspace payload";
@@ -39,7 +44,7 @@ struct Body {
     workspace_access: Option<String>,
     parent_id: Option<String>,
     budget_limit: Option<i64>,
-    secrets: Option<Map<String, Value>>,
+    secrets: Option<BTreeMap<String, SecretString>>,
     max_concurrent_tasks: Option<i32>,
     canvas: Option<Point>,
     initial_memories: Option<Vec<Value>>,
@@ -59,8 +64,10 @@ pub async fn create(
     headers: HeaderMap,
     input: Input,
 ) -> Answer {
-    caller.admin(&app).await?;
-    let mut body: Body = input.parse_or(BAD_PAYLOAD)?;
+    let admin = caller.admin(&app).await?;
+    let body = input.parse_or(BAD_PAYLOAD);
+    input.erase();
+    let mut body: Body = body?;
     if body.name.as_deref().unwrap_or_default().is_empty() {
         return Err(BadInput::new("name", "it is required").with_text(BAD_PAYLOAD));
     }
@@ -68,14 +75,14 @@ pub async fn create(
     let access = validate_fields(&body)?;
     let external = body.external.unwrap_or(false) || body.runtime.as_deref() == Some(EXTERNAL);
     if external {
-        create_external(&app, body, access, &headers).await
+        create_external(&app, body, access, &headers, &admin).await
     } else {
-        create_provisioned(&app, body, access).await
+        create_provisioned(&app, body, access, &admin).await
     }
 }
 
-async fn create_provisioned(app: &App, body: Body, access: Access) -> Answer {
-    let new = new_workspace(body, access, Start::Provision)?;
+async fn create_provisioned(app: &App, body: Body, access: Access, admin: &Admin) -> Answer {
+    let new = new_workspace(app, body, access, Start::Provision, admin).await?;
     let id = new.id;
     app.directory.create(new).await?;
     let reply = json!({
@@ -87,7 +94,13 @@ async fn create_provisioned(app: &App, body: Body, access: Access) -> Answer {
     Ok(json_response(StatusCode::CREATED, &reply))
 }
 
-async fn create_external(app: &App, body: Body, access: Access, headers: &HeaderMap) -> Answer {
+async fn create_external(
+    app: &App,
+    body: Body,
+    access: Access,
+    headers: &HeaderMap,
+    admin: &Admin,
+) -> Answer {
     let url = body.url.clone().filter(|url| !url.is_empty());
     let minted = token::mint()?;
     let (start, status) = match url {
@@ -100,7 +113,7 @@ async fn create_external(app: &App, body: Body, access: Access, headers: &Header
         None => (Start::Awaited { token: minted.stored }, "awaiting_agent"),
     };
     let awaited = matches!(start, Start::Awaited { .. });
-    let mut new = new_workspace(body, access, start)?;
+    let mut new = new_workspace(app, body, access, start, admin).await?;
     EXTERNAL.clone_into(&mut new.runtime);
     let id = new.id;
     app.directory.create(new).await?;
@@ -111,10 +124,28 @@ async fn create_external(app: &App, body: Body, access: Access, headers: &Header
     Ok(json_response(StatusCode::CREATED, &reply))
 }
 
-fn new_workspace(body: Body, access: Access, start: Start) -> Result<NewWorkspace, ApiError> {
+async fn new_workspace(
+    app: &App,
+    body: Body,
+    access: Access,
+    start: Start,
+    admin: &Admin,
+) -> Result<NewWorkspace, ApiError> {
     let point = body.canvas.unwrap_or_default();
+    let id = WorkspaceId::random();
+    let values: Vec<(String, SecretString)> =
+        body.secrets.unwrap_or_default().into_iter().collect();
+    let secrets = match values.first() {
+        None => None,
+        Some((key, _)) => {
+            let text = format!("failed to encrypt secret: {key}");
+            let sealed = app.secrets.first(id, &values, &admin.name()).await;
+            Some(sealed.map_err(|error| secrets::failed(error, &text))?)
+        }
+    };
     Ok(NewWorkspace {
-        id: WorkspaceId::random(),
+        id,
+        secrets,
         name: body.name.unwrap_or_default(),
         role: body.role,
         tier: body.tier.filter(|tier| *tier != 0).unwrap_or(DEFAULT_TIER),
@@ -158,8 +189,11 @@ fn validate_fields(body: &Body) -> Result<Access, ApiError> {
 /// What could not be kept is refused rather than forgotten.
 fn refuse_unkept(body: &Body) -> Result<(), ApiError> {
     let refuse = |field: &str, reason: &str| BadInput::new(field, reason).with_text(BAD_FIELDS);
-    if body.secrets.as_ref().is_some_and(|secrets| !secrets.is_empty()) {
-        return Err(refuse("secrets", "this server holds no keys yet: it does not accept secrets"));
+    for (key, value) in body.secrets.iter().flatten() {
+        let reason = names::refused(key).or(secrets::refused_value(value.expose_secret()));
+        if let Some(reason) = reason {
+            return Err(refuse(&format!("secrets.{key}"), reason));
+        }
     }
     if body.initial_memories.as_ref().is_some_and(|memories| !memories.is_empty()) {
         return Err(refuse("initial_memories", "this server does not keep memories yet"));

@@ -36,6 +36,7 @@ pub async fn delete(
     let confirm = options.confirm.as_deref() == Some("true");
     match app.directory.remove(id, RemoveOptions { confirm, purge }).await? {
         Removal::Removed { cascade_deleted } => {
+            app.secrets.forget_gone(|id| app.directory.glimpse(WorkspaceId(id)).is_some());
             let status = if purge { "purged" } else { "removed" };
             Ok(ok(&json!({"cascade_deleted": cascade_deleted, "status": status})))
         }

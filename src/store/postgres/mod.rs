@@ -5,9 +5,14 @@
 
 mod agents;
 mod codec;
+mod custody;
+mod data_keys;
 mod events;
+mod key_audit;
 mod open;
+mod secrets;
 mod structure;
+mod tenants;
 mod tokens;
 mod views;
 mod vitals;
@@ -16,6 +21,7 @@ mod workspaces;
 use sqlx::PgPool;
 
 pub use self::open::ConnectError;
+pub use self::tenants::PgTenants;
 
 /// The store behind the ports, over one pool.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, PgPool};
 use tracing::{info, warn};
 
-use super::PgStore;
+use super::{PgStore, PgTenants};
 use crate::store::migrate::{Source, migrator};
 
 /// How long a caller waits for a connection.
@@ -20,8 +20,10 @@ const LOCK_MS: &str = "4000";
 /// The oldest server that is supported: PostgreSQL 15.
 const OLDEST: i32 = 150_000;
 
-const MIGRATIONS: &[Source] =
-    &[(1, "structure", include_str!("../../../migrations/postgres/0001_structure.sql"))];
+const MIGRATIONS: &[Source] = &[
+    (1, "structure", include_str!("../../../migrations/postgres/0001_structure.sql")),
+    (2, "key custody", include_str!("../../../migrations/postgres/0002_key_custody.sql")),
+];
 
 /// Why the server could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -36,28 +38,49 @@ pub enum ConnectError {
     Migrate(#[from] MigrateError),
 }
 
+/// The control plane's own database.
+const TENANTS: &[Source] =
+    &[(1, "tenants", include_str!("../../../migrations/control-plane/postgres/0001_tenants.sql"))];
+
+impl PgTenants {
+    /// Connects to the control plane's database and migrates it.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; it never repeats the URL.
+    pub async fn connect(url: &str, max_connections: u32) -> Result<Self, ConnectError> {
+        let pool = pool(url, max_connections).await?;
+        migrator(TENANTS).run(&pool).await?;
+        Ok(Self { pool })
+    }
+}
+
 impl PgStore {
     /// Connects, migrates under a lock, and checks the server's settings.
     ///
     /// # Errors
     /// [`ConnectError`]; it never repeats the URL.
     pub async fn connect(url: &str, max_connections: u32) -> Result<Self, ConnectError> {
-        let options = PgConnectOptions::from_str(url)
-            .map_err(ConnectError::Url)?
-            .application_name("isomer")
-            .options([("statement_timeout", STATEMENT_MS), ("lock_timeout", LOCK_MS)])
-            .disable_statement_logging();
-        let pool = PgPoolOptions::new()
-            .max_connections(max_connections)
-            .acquire_timeout(ACQUIRE_LIMIT)
-            .connect_with(options)
-            .await
-            .map_err(ConnectError::Connect)?;
-        check_version(&pool).await?;
+        let pool = pool(url, max_connections).await?;
         migrator(MIGRATIONS).run(&pool).await?;
         check_wal_level(&pool).await;
         Ok(Self { pool })
     }
+}
+
+async fn pool(url: &str, max_connections: u32) -> Result<PgPool, ConnectError> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(ConnectError::Url)?
+        .application_name("isomer")
+        .options([("statement_timeout", STATEMENT_MS), ("lock_timeout", LOCK_MS)])
+        .disable_statement_logging();
+    let pool = PgPoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(ACQUIRE_LIMIT)
+        .connect_with(options)
+        .await
+        .map_err(ConnectError::Connect)?;
+    check_version(&pool).await?;
+    Ok(pool)
 }
 
 async fn check_version(pool: &PgPool) -> Result<(), ConnectError> {

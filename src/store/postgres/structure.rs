@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use isomer_actors::domain::beat::Vitals;
-use isomer_actors::domain::change::{Change, Effect, Group, Head};
+use isomer_actors::domain::change::{Change, Effect, Group, Head, NewSecrets};
 use isomer_actors::domain::event::Recorded;
 use isomer_actors::domain::ids::{Seq, WorkspaceId};
 use isomer_actors::ports::{
@@ -15,7 +16,8 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
 use super::codec::{Columns, classify, is_retryable, unknown};
-use super::{PgStore, agents, events, tokens, views, workspaces};
+use super::{PgStore, agents, data_keys, events, key_audit, secrets, tokens, views, workspaces};
+use crate::keys::ports::{AuditRow, NewDataKey};
 
 const LOAD: &str = "load workspaces";
 const INDEX: &str = "read the index of workspaces";
@@ -214,6 +216,9 @@ async fn carry_out(connection: &mut PgConnection, changes: &[&Change]) -> Result
                 Effect::AssignAgent { agent_id, model } => {
                     agents::assign(connection, id, *agent_id, model, at, COMMIT).await?;
                 }
+                Effect::KeepSecrets(secrets) => {
+                    keep_secrets(connection, id, secrets, at).await?;
+                }
                 Effect::RetireAgent { agent_id, status, reason } => {
                     agents::retire(connection, *agent_id, *status, reason, at, COMMIT).await?;
                 }
@@ -238,9 +243,25 @@ async fn carry_out(connection: &mut PgConnection, changes: &[&Change]) -> Result
     }
     views::drop_layouts(connection, &dropped, COMMIT).await?;
     if !purged.is_empty() {
-        workspaces::purge(connection, &purged, COMMIT).await?;
+        workspaces::purge(connection, &purged, changes[0].at, COMMIT).await?;
     }
     Ok(())
+}
+
+/// The first secrets of a new workspace, with their data key and their audit rows.
+async fn keep_secrets(
+    connection: &mut PgConnection,
+    id: WorkspaceId,
+    secrets: &NewSecrets,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    if let Some(seed) = &secrets.data_key {
+        data_keys::insert(connection, &NewDataKey::of(id, seed), at, COMMIT).await?;
+    }
+    let data_key = secrets.data_key.as_ref().map(|seed| seed.id);
+    secrets::add_first(connection, id, &secrets.rows, data_key, at, COMMIT).await?;
+    let audit = AuditRow::first_secrets(id, secrets, at);
+    key_audit::append(connection, &audit, COMMIT).await
 }
 
 fn loaded(row: &PgRow) -> Result<Loaded, StoreError> {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
 use isomer_actors::domain::beat::Vitals;
 use isomer_actors::domain::change::{Change, Head};
 use isomer_actors::domain::ids::WorkspaceId;
@@ -226,15 +227,27 @@ pub async fn any_own_ancestor(
     Ok(found.is_some())
 }
 
-/// Deletes rows and everything that hangs on them. Their events stay.
+/// Deletes rows and everything that hangs on them, their seeds included. Their events stay.
 pub async fn purge(
     connection: &mut PgConnection,
     ids: &[Uuid],
+    at: DateTime<Utc>,
     operation: &'static str,
 ) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO secret_audit (at, actor, action, workspace_id, outcome, detail)
+         SELECT $2, 'purge', 'destroy', workspace_id, 'ok', id::text FROM data_keys
+         WHERE workspace_id = ANY($1)",
+    )
+    .bind(ids)
+    .bind(at)
+    .execute(&mut *connection)
+    .await
+    .map_err(|error| classify(operation, error))?;
     for sql in [
         "DELETE FROM agents WHERE workspace_id = ANY($1)",
         "DELETE FROM workspace_secrets WHERE workspace_id = ANY($1)",
+        "DELETE FROM data_keys WHERE workspace_id = ANY($1)",
         "UPDATE workspaces SET parent_id = NULL WHERE parent_id = ANY($1)",
         "UPDATE workspaces SET forwarded_to = NULL WHERE forwarded_to = ANY($1)",
         "DELETE FROM workspaces WHERE id = ANY($1)",

@@ -5,9 +5,14 @@
 
 mod agents;
 mod codec;
+mod custody;
+mod data_keys;
 mod events;
+mod key_audit;
 mod open;
+mod secrets;
 mod structure;
+mod tenants;
 mod tokens;
 mod views;
 mod vitals;
@@ -16,6 +21,7 @@ mod workspaces;
 use sqlx::SqlitePool;
 
 pub use self::open::OpenError;
+pub use self::tenants::SqliteTenants;
 
 /// The store behind the ports, over one file.
 #[derive(Clone, Debug)]

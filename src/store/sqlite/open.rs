@@ -9,7 +9,7 @@ use std::time::Duration;
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-use super::SqliteStore;
+use super::{SqliteStore, SqliteTenants};
 use crate::store::migrate::{Source, migrator};
 
 /// The database inside the data directory.
@@ -23,8 +23,10 @@ const ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
 /// How long SQLite waits for another process's lock, a backup for example.
 const BUSY_LIMIT: Duration = Duration::from_secs(3);
 
-const MIGRATIONS: &[Source] =
-    &[(1, "structure", include_str!("../../../migrations/sqlite/0001_structure.sql"))];
+const MIGRATIONS: &[Source] = &[
+    (1, "structure", include_str!("../../../migrations/sqlite/0001_structure.sql")),
+    (2, "key custody", include_str!("../../../migrations/sqlite/0002_key_custody.sql")),
+];
 
 /// Why the file could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +41,36 @@ pub enum OpenError {
     Migrate { path: PathBuf, source: MigrateError },
 }
 
+/// The control plane's own database.
+const TENANTS: &[Source] =
+    &[(1, "tenants", include_str!("../../../migrations/control-plane/sqlite/0001_tenants.sql"))];
+const TENANTS_FILE: &str = "control-plane.db";
+
+impl SqliteTenants {
+    /// Opens the control plane's database in `folder`. Several processes may: the command line
+    /// works beside a server, and SQLite lets one write at a time.
+    ///
+    /// # Errors
+    /// [`OpenError`], which names the folder.
+    pub async fn open(folder: &Path) -> Result<Self, OpenError> {
+        let path = || folder.to_path_buf();
+        private_folder(folder).map_err(|source| OpenError::Folder { path: path(), source })?;
+        private_file(folder, TENANTS_FILE)
+            .map_err(|source| OpenError::Folder { path: path(), source })?;
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(ACQUIRE_LIMIT)
+            .connect_with(options(&folder.join(TENANTS_FILE)))
+            .await
+            .map_err(|source| OpenError::Open { path: path(), source })?;
+        migrator(TENANTS)
+            .run(&pool)
+            .await
+            .map_err(|source| OpenError::Migrate { path: path(), source })?;
+        Ok(Self { pool })
+    }
+}
+
 impl SqliteStore {
     /// Opens the database in `folder`, creating both where they are missing.
     ///
@@ -47,13 +79,7 @@ impl SqliteStore {
     pub async fn open(folder: &Path) -> Result<Self, OpenError> {
         let path = || folder.to_path_buf();
         let lock = prepare(folder)?;
-        let options = SqliteConnectOptions::new()
-            .filename(folder.join(FILE))
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY_LIMIT);
+        let options = options(&folder.join(FILE));
         let open = |source| OpenError::Open { path: path(), source };
         let write = SqlitePoolOptions::new()
             .max_connections(1)
@@ -75,17 +101,34 @@ impl SqliteStore {
     }
 }
 
+fn options(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_LIMIT)
+        // What is deleted is overwritten: wrapped seeds and sealed values do not linger in free pages.
+        .pragma("secure_delete", "on")
+}
+
+fn private_folder(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    std::fs::set_permissions(folder, PermissionsExt::from_mode(0o700))
+}
+
+fn private_file(folder: &Path, name: &str) -> std::io::Result<File> {
+    let path = folder.join(name);
+    OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)
+}
+
 /// Makes the folder and the database file private, and takes the lock.
 fn prepare(folder: &Path) -> Result<File, OpenError> {
     let failed = |source| OpenError::Folder { path: folder.to_path_buf(), source };
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    std::fs::set_permissions(folder, PermissionsExt::from_mode(0o700)).map_err(failed)?;
-    let private = |name: &str| {
-        let path = folder.join(name);
-        OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)
-    };
-    private(FILE).map_err(failed)?;
-    let lock = private(LOCK).map_err(failed)?;
+    private_folder(folder).map_err(failed)?;
+    private_file(folder, FILE).map_err(failed)?;
+    let lock = private_file(folder, LOCK).map_err(failed)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(_) => Err(OpenError::InUse { path: folder.to_path_buf() }),

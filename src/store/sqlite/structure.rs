@@ -1,8 +1,9 @@
 //! Structure: loading rows, and committing groups of changes in one transaction.
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use isomer_actors::domain::beat::Vitals;
-use isomer_actors::domain::change::{Change, Effect, Group, Head};
+use isomer_actors::domain::change::{Change, Effect, Group, Head, NewSecrets};
 use isomer_actors::domain::event::Recorded;
 use isomer_actors::domain::ids::{Seq, WorkspaceId};
 use isomer_actors::ports::{
@@ -12,7 +13,10 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::codec::{Columns, classify, unknown};
-use super::{SqliteStore, agents, events, tokens, views, workspaces};
+use super::{
+    SqliteStore, agents, data_keys, events, key_audit, secrets, tokens, views, workspaces,
+};
+use crate::keys::ports::{AuditRow, NewDataKey};
 
 const LOAD: &str = "load workspaces";
 const INDEX: &str = "read the index of workspaces";
@@ -222,8 +226,25 @@ async fn carry_out(
                 .map(|_| ())
                 .map_err(|error| classify(COMMIT, error))
         }
-        Effect::Purge => workspaces::purge(connection, id, COMMIT).await,
+        Effect::KeepSecrets(secrets) => keep_secrets(connection, id, secrets, at).await,
+        Effect::Purge => workspaces::purge(connection, id, at, COMMIT).await,
     }
+}
+
+/// The first secrets of a new workspace, with their data key and their audit rows.
+async fn keep_secrets(
+    connection: &mut SqliteConnection,
+    id: WorkspaceId,
+    secrets: &NewSecrets,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    if let Some(seed) = &secrets.data_key {
+        data_keys::insert(connection, &NewDataKey::of(id, seed), at, COMMIT).await?;
+    }
+    let data_key = secrets.data_key.as_ref().map(|seed| seed.id);
+    secrets::add_first(connection, id, &secrets.rows, data_key, at, COMMIT).await?;
+    let audit = AuditRow::first_secrets(id, secrets, at);
+    key_audit::append(connection, &audit, COMMIT).await
 }
 
 fn loaded(row: &SqliteRow) -> Result<Loaded, StoreError> {

@@ -1,5 +1,6 @@
 //! `workspaces`: the projection of the log.
 
+use chrono::{DateTime, Utc};
 use isomer_actors::domain::beat::Vitals;
 use isomer_actors::domain::change::{Change, Head};
 use isomer_actors::domain::ids::WorkspaceId;
@@ -146,15 +147,27 @@ pub async fn is_own_ancestor(
     Ok(found.is_some())
 }
 
-/// Deletes a row and everything that hangs on it. Its events stay.
+/// Deletes a row and everything that hangs on it, its seed included. Its events stay.
 pub async fn purge(
     connection: &mut SqliteConnection,
     id: WorkspaceId,
+    at: DateTime<Utc>,
     operation: &'static str,
 ) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO secret_audit (at, actor, action, workspace_id, outcome, detail)
+         SELECT $2, 'purge', 'destroy', workspace_id, 'ok', id FROM data_keys
+         WHERE workspace_id = $1",
+    )
+    .bind(id.to_string())
+    .bind(time(at))
+    .execute(&mut *connection)
+    .await
+    .map_err(|error| classify(operation, error))?;
     for sql in [
         "DELETE FROM agents WHERE workspace_id = $1",
         "DELETE FROM workspace_secrets WHERE workspace_id = $1",
+        "DELETE FROM data_keys WHERE workspace_id = $1",
         "DELETE FROM workspace_config WHERE workspace_id = $1",
         "DELETE FROM canvas_layouts WHERE workspace_id = $1",
         "DELETE FROM workspace_auth_tokens WHERE workspace_id = $1",

@@ -20,7 +20,7 @@ pub enum Mode {
     Production,
 }
 
-/// Redis databases 1 to 63, one a server: the contract's keys have no prefix.
+/// Redis databases 1 to 511, one a server: the contract's keys have no prefix.
 static NEXT_REDIS: AtomicU32 = AtomicU32::new(1);
 
 /// A running server.
@@ -51,7 +51,7 @@ impl Server {
         if mode == Mode::Production {
             variables.insert("DATABASE_URL".to_owned(), fresh_database().await);
             let number = NEXT_REDIS.fetch_add(1, Ordering::Relaxed);
-            assert!(number < 64, "more servers than Redis databases");
+            assert!(number < 512, "more servers than Redis databases");
             let redis = format!("{}/{number}", required("ISOMER_TEST_REDIS_URL"));
             variables.insert("REDIS_URL".to_owned(), redis);
         }
@@ -104,6 +104,41 @@ impl Server {
         let (child, link) = spawn(&self.variables, self.folder.path());
         self.child = child;
         self.link = link;
+    }
+
+    /// Starts it with other settings (an empty one is left out) and expects it not to serve;
+    /// returns how it ended and what it said.
+    pub fn refuses(&self, settings: &[(&str, &str)]) -> (ExitStatus, String) {
+        let (status, _, stderr) = self.run(&["serve"], settings);
+        (status, stderr)
+    }
+
+    /// Runs a command with this server's settings and others; returns status, stdout and stderr.
+    pub fn run(
+        &self,
+        arguments: &[&str],
+        settings: &[(&str, &str)],
+    ) -> (ExitStatus, String, String) {
+        let output = self.command(arguments, settings).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status, text(&output.stdout), text(&output.stderr))
+    }
+
+    /// Returns a command with this server's settings and others.
+    pub fn command(&self, arguments: &[&str], settings: &[(&str, &str)]) -> Command {
+        let mut variables = self.variables.clone();
+        for (name, value) in settings {
+            variables.insert((*name).to_owned(), (*value).to_owned());
+        }
+        variables.retain(|_, value| !value.is_empty());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_isomer"));
+        command.args(arguments).env_clear().envs(variables).stdin(Stdio::null());
+        command
+    }
+
+    /// Changes a setting for the next start.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.variables.insert(name.to_owned(), value.to_owned());
     }
 
     /// Runs `isomer verify` on this server's store; the server must be stopped in embedded mode.

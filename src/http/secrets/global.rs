@@ -1,0 +1,49 @@
+//! `/settings/secrets` and `/admin/secrets`: global secrets (contract 05 §2).
+
+use axum::extract::{Path, State};
+use isomer_seal::context::Scope;
+use serde_json::{Value, json};
+
+use super::{failed, item, private, read};
+use crate::http::error::{Answer, ApiError, ok};
+use crate::http::gates::Caller;
+use crate::http::json::Input;
+use crate::http::state::App;
+
+/// Lists names.
+pub async fn list(State(app): State<App>, caller: Caller) -> Answer {
+    caller.admin(&app).await?;
+    let list = app.secrets.list(Scope::Global).await;
+    let list = list.map_err(|error| failed(error, "query failed"))?;
+    let items: Vec<Value> = list.iter().map(item).collect();
+    Ok(private(ok(&items)))
+}
+
+/// Sets a secret for every workspace that does not override it.
+pub async fn set(State(app): State<App>, caller: Caller, input: Input) -> Answer {
+    let admin = caller.admin(&app).await?;
+    let (key, value) = read(input)?;
+    app.secrets
+        .set(Scope::Global, &key, &value, &admin.name())
+        .await
+        .map_err(|error| failed(error, "failed to encrypt"))?;
+    Ok(ok(&json!({"key": key, "scope": "global", "status": "saved"})))
+}
+
+/// Deletes a secret.
+pub async fn remove(State(app): State<App>, caller: Caller, Path(key): Path<String>) -> Answer {
+    let admin = caller.admin(&app).await?;
+    let deleted = app.secrets.delete(Scope::Global, &key, &admin.name()).await;
+    match deleted.map_err(|error| failed(error, "failed to delete"))? {
+        true => Ok(ok(&json!({"key": key, "scope": "global", "status": "deleted"}))),
+        false => Err(ApiError::not_found("secret not found")),
+    }
+}
+
+/// Lists the workspaces that get a secret.
+pub async fn dependents(State(app): State<App>, caller: Caller, Path(key): Path<String>) -> Answer {
+    caller.admin(&app).await?;
+    let dependents = app.secrets.dependents(&key).await;
+    let dependents = dependents.map_err(|error| failed(error, "query failed"))?;
+    Ok(private(ok(&json!({"dependents": dependents}))))
+}

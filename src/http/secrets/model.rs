@@ -1,0 +1,63 @@
+//! `/workspaces/:id/model`: the secret `MODEL_PROVIDER` (contract 05 §1.3).
+
+use axum::extract::{Path, State};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::json;
+
+use isomer_seal::context::Scope;
+
+use super::{BAD_BODY, failed, private, refused_value, scope_of, strict_id};
+use crate::http::error::{Answer, ok};
+use crate::http::gates::Caller;
+use crate::http::json::{BadInput, Input};
+use crate::http::state::App;
+use crate::keys::secrets::MODEL;
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Body {
+    model: Option<String>,
+}
+
+/// Returns the model that was chosen for a workspace.
+pub async fn get(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Answer {
+    let actor = caller.workspace(&app, &id).await?;
+    let id = strict_id(&id)?;
+    let model = app.secrets.get(Scope::Workspace(id.0), MODEL, &actor.name()).await;
+    let model = model.map_err(|error| failed(error, "failed to decrypt"))?;
+    Ok(private(ok(&match model {
+        None => json!({"model": "", "source": "default"}),
+        Some(model) => json!({"model": model.expose_secret(), "source": "workspace_secrets"}),
+    })))
+}
+
+/// Chooses a model; an empty one goes back to the default.
+pub async fn set(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    input: Input,
+) -> Answer {
+    let actor = caller.workspace(&app, &id).await?;
+    let id = strict_id(&id)?;
+    let body: Body = input.parse_or(BAD_BODY)?;
+    let Some(model) = body.model else {
+        return Err(BadInput::new("model", "it is required").with_text(BAD_BODY));
+    };
+    let scope = scope_of(&app, id)?;
+    if model.is_empty() {
+        let cleared = app.secrets.delete(scope, MODEL, &actor.name()).await;
+        cleared.map_err(|error| failed(error, "failed to clear model"))?;
+        return Ok(ok(&json!({"status": "cleared"})));
+    }
+    if let Some(reason) = refused_value(&model) {
+        return Err(BadInput::new("model", reason).with_text(BAD_BODY));
+    }
+    let value = SecretString::from(model.as_str());
+    app.secrets
+        .set(scope, MODEL, &value, &actor.name())
+        .await
+        .map_err(|error| failed(error, "failed to save model"))?;
+    Ok(ok(&json!({"model": model, "status": "saved"})))
+}
