@@ -1,6 +1,8 @@
 //! Key custody over real sockets: secrets, keys, rotation, the control plane.
 
 mod api;
+mod kms;
+mod rotating;
 mod starting;
 
 use base64::Engine as _;

@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod fixtures;
+pub mod kms;
 pub mod server;
 pub mod sockets;
 
