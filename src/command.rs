@@ -116,8 +116,6 @@ pub async fn control_plane(arguments: ControlPlaneArgs) -> ExitCode {
 async fn serve_control_plane(config: Config) -> Result<(), Box<dyn Error>> {
     let lifecycle = Lifecycle::install(config.shutdown)?;
     let listener = listen::bind(config.http.listen).await?;
-    // For people and tests, as the login link of `serve` is.
-    println!("http://{}", listener.local_addr()?);
     control_plane::run(config, listener, lifecycle).await?;
     Ok(())
 }

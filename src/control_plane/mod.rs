@@ -41,6 +41,8 @@ pub enum ControlPlaneError {
     Sqlite(#[from] OpenError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("the address of the listener is unknown")]
+    Listener(#[source] std::io::Error),
     #[error("metrics cannot be registered")]
     Metrics(#[from] prometheus::Error),
     #[error(
@@ -64,11 +66,14 @@ pub async fn run(
     listener: TcpListener,
     lifecycle: Lifecycle,
 ) -> Result<(), ControlPlaneError> {
+    let address = listener.local_addr().map_err(ControlPlaneError::Listener)?;
     let admin = config.auth.admin_token.clone().ok_or(ControlPlaneError::NoAdmin)?;
     let registry = Registry::new();
     let tenants = open(&config, KeyMetrics::new(&registry)?).await?;
     let router = http::router(tenants, admin, registry, config.http.rate_limit);
     info!("the control plane serves");
+    // For people, as the login link of `isomer serve` is.
+    println!("http://{address}");
     let dropped = CancellationToken::new();
     let (limit, soft) = (config.http.max_connections, lifecycle.soft.clone());
     serve(listener, router, limit, soft, dropped).await;

@@ -45,6 +45,7 @@ pub enum OpenError {
 const TENANTS: &[Source] =
     &[(1, "tenants", include_str!("../../../migrations/control-plane/sqlite/0001_tenants.sql"))];
 const TENANTS_FILE: &str = "control-plane.db";
+const TENANTS_LOCK: &str = "control-plane.lock";
 
 impl SqliteTenants {
     /// Opens the control plane's database in `folder`. Several processes may: the command line
@@ -55,8 +56,15 @@ impl SqliteTenants {
     pub async fn open(folder: &Path) -> Result<Self, OpenError> {
         let path = || folder.to_path_buf();
         private_folder(folder).map_err(|source| OpenError::Folder { path: path(), source })?;
-        private_file(folder, TENANTS_FILE)
-            .map_err(|source| OpenError::Folder { path: path(), source })?;
+        let failed = |source| OpenError::Folder { path: path(), source };
+        private_file(folder, TENANTS_FILE).map_err(failed)?;
+        // SQLite's migrations take no lock of their own. Held for milliseconds, until the end of this
+        // function.
+        let lock = private_file(folder, TENANTS_LOCK).map_err(failed)?;
+        let _locked = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock))
+            .await
+            .map_err(|_| failed(std::io::ErrorKind::Interrupted.into()))?
+            .map_err(failed)?;
         let pool = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(ACQUIRE_LIMIT)

@@ -1,7 +1,9 @@
 //! Key custody over real sockets: secrets, keys, rotation, the control plane.
 
 mod api;
+mod canaries;
 mod kms;
+mod plane;
 mod rotating;
 mod starting;
 

@@ -23,6 +23,9 @@ pub enum Mode {
 /// Redis databases 1 to 511, one a server: the contract's keys have no prefix.
 static NEXT_REDIS: AtomicU32 = AtomicU32::new(1);
 
+/// How long a command may take.
+const COMMAND_LIMIT: Duration = Duration::from_secs(60);
+
 /// A running server.
 pub struct Server {
     child: Child,
@@ -119,7 +122,23 @@ impl Server {
         arguments: &[&str],
         settings: &[(&str, &str)],
     ) -> (ExitStatus, String, String) {
-        let output = self.command(arguments, settings).output().unwrap();
+        let mut child = self
+            .command(arguments, settings)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let process = child.id();
+        let deadline = Instant::now() + COMMAND_LIMIT;
+        // What it says fits into the pipes.
+        while child.try_wait().unwrap().is_none() {
+            if Instant::now() > deadline {
+                child.kill().unwrap();
+                panic!("{arguments:?} (process {process}) did not end within {COMMAND_LIMIT:?}");
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let output = child.wait_with_output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status, text(&output.stdout), text(&output.stderr))
     }
@@ -191,6 +210,10 @@ impl Server {
 
     pub fn redis_url(&self) -> Option<&str> {
         self.variables.get("REDIS_URL").map(String::as_str)
+    }
+
+    pub fn database_url(&self) -> Option<&str> {
+        self.variables.get("DATABASE_URL").map(String::as_str)
     }
 
     pub fn id(&self) -> u32 {
