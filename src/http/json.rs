@@ -22,6 +22,10 @@ use super::state::App;
 
 /// How long a client may take to send its body.
 const BODY_LIMIT: Duration = Duration::from_secs(30);
+/// How much of a body that is too large is read and thrown away, and for how long: a client that
+/// is still sending when the connection closes sees that, and not the answer (RFC 9112 §9.6).
+const LINGER_BYTES: usize = 32 << 20;
+const LINGER: Duration = Duration::from_secs(2);
 /// An escaped NUL, which no store can keep.
 const ESCAPED_NUL: &[u8] = b"\\u0000";
 
@@ -101,17 +105,27 @@ impl Input {
     }
 }
 
-async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
-    let collected = tokio::time::timeout(BODY_LIMIT, Limited::new(body, limit).collect()).await;
-    match collected {
+async fn read(mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    let limited = Limited::new(&mut body, limit).collect();
+    match tokio::time::timeout(BODY_LIMIT, limited).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let _ = tokio::time::timeout(LINGER, throw_away(body)).await;
             Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "request body too large")
                 .field("body", format!("at most {limit} bytes are accepted")))
         }
         Ok(Err(_)) => Err(ApiError::bad_request("failed to read request body")),
         Err(_) => Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "request body timed out")
             .field("body", format!("it must arrive within {} s", BODY_LIMIT.as_secs()))),
+    }
+}
+
+async fn throw_away(mut body: Body) {
+    let mut thrown = 0;
+    while thrown < LINGER_BYTES
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        thrown += frame.data_ref().map_or(0, Bytes::len);
     }
 }
 
