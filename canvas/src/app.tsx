@@ -1,0 +1,98 @@
+/** The shell: what is where. Each area has a folder of its own. */
+
+import { useEffect } from "react";
+import { useTranslation } from "react-i18next";
+import { Board } from "./board/Board";
+import { Palette } from "./command/Palette";
+import { Shortcuts } from "./command/Shortcuts";
+import { CreateDialog } from "./create/CreateDialog";
+import { Dialogs } from "./dialogs/Dialogs";
+import { Guide } from "./guide/Guide";
+import { Notice } from "./kit";
+import { ListView } from "./list/ListView";
+import { useConnection } from "./live/connection";
+import { follower } from "./live/follow";
+import { usePlace } from "./nav";
+import { KeysPage } from "./pages/Keys";
+import { RuntimePage } from "./pages/Runtime";
+import { Panel } from "./panel/Panel";
+import { Announcer } from "./shell/Announcer";
+import { Banner } from "./shell/Banner";
+import { Toasts } from "./shell/Toasts";
+import { TopBar } from "./shell/TopBar";
+import { useTheme } from "./shell/theme";
+import { useOrg } from "./store/org";
+import { useView } from "./store/view";
+import { Timeline } from "./time/Timeline";
+
+export function App() {
+  useTheme();
+  useEffect(() => {
+    follower.start();
+    return () => follower.stop();
+  }, []);
+  const { t } = useTranslation();
+  return (
+    <div className="flex h-full flex-col">
+      <button
+        type="button"
+        className="sr-only focus:not-sr-only focus:absolute focus:z-50 focus:bg-surface focus:p-2"
+        onClick={() => document.getElementById("main")?.focus()}
+      >
+        {t("skip_to_content")}
+      </button>
+      <TopBar />
+      <Banner />
+      <Main />
+      <CreateDialog />
+      <Dialogs />
+      <Palette />
+      <Shortcuts />
+      <Toasts />
+      <Announcer />
+    </div>
+  );
+}
+
+function Main() {
+  const { t } = useTranslation();
+  const { page, workspace } = usePlace();
+  const ready = useOrg((state) => state.ready);
+  const connection = useConnection((state) => state.state);
+  const mode = useView((state) => state.mode);
+  return (
+    <main id="main" tabIndex={-1} className="flex min-h-0 grow outline-none">
+      {page === "runtime" && <RuntimePage />}
+      {page === "keys" && <KeysPage />}
+      {page === "home" && !ready && <Waiting connection={connection} />}
+      {page === "home" && ready && (
+        <>
+          <div className="flex min-w-0 grow flex-col">
+            <section
+              aria-label={mode === "list" ? t("list") : t("canvas")}
+              className="relative min-h-0 grow"
+            >
+              {mode === "list" ? <ListView /> : <Board />}
+              <Guide />
+            </section>
+            <Timeline />
+          </div>
+          {workspace !== null && <Panel />}
+        </>
+      )}
+    </main>
+  );
+}
+
+function Waiting({ connection }: { connection: "connecting" | "live" | "lost" | "locked" }) {
+  const { t } = useTranslation();
+  if (connection === "locked") return <Notice title={t("locked_title")}>{t("locked_text")}</Notice>;
+  if (connection === "lost") {
+    return <Notice title={t("unreachable_title")}>{t("unreachable_text")}</Notice>;
+  }
+  return (
+    <p role="status" className="m-auto text-muted">
+      {t("loading")}
+    </p>
+  );
+}

@@ -1,0 +1,33 @@
+/** Every text a person reads, in one catalogue: one file an area, one folder a language. */
+
+import i18next from "i18next";
+import { initReactI18next } from "react-i18next";
+import board from "./en/board.json";
+import command from "./en/command.json";
+import common from "./en/common.json";
+import create from "./en/create.json";
+import guide from "./en/guide.json";
+import list from "./en/list.json";
+import pages from "./en/pages.json";
+import panel from "./en/panel.json";
+import time from "./en/time.json";
+
+const en = { board, command, common, create, guide, list, pages, panel, time };
+
+export async function initTexts(): Promise<void> {
+  await i18next.use(initReactI18next).init({
+    lng: "en",
+    fallbackLng: "en",
+    defaultNS: "common",
+    resources: { en },
+    // React escapes; escaping twice would show entities.
+    interpolation: { escapeValue: false },
+  });
+}
+
+declare module "i18next" {
+  interface CustomTypeOptions {
+    defaultNS: "common";
+    resources: typeof en;
+  }
+}
