@@ -8,7 +8,7 @@ import { apply, type Org, orgOf } from "./org";
 import { absolute, place } from "./placement";
 import { ancestors, descendants, treeOf } from "./tree";
 
-export function workspace(id: string, change: Partial<Workspace> = {}): Workspace {
+function workspace(id: string, change: Partial<Workspace> = {}): Workspace {
   return {
     id,
     name: id.toUpperCase(),
