@@ -179,7 +179,7 @@ impl Directory {
         let layout = patch.layout;
         let structure = Patch { layout: Default::default(), ..patch.clone() };
         if structure == Patch::default() {
-            return self.save_layout(&cell, layout).await;
+            return self.arrange(&[(id, layout)]).await.map_err(|(_, error)| error);
         }
         self.ask(&cell, |reply| WorkspaceMsg::Patch(Box::new(patch), reply)).await
     }

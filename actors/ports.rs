@@ -277,8 +277,8 @@ pub trait ViewStore: Send + Sync {
     /// Returns one workspace, removed or not.
     async fn view(&self, id: WorkspaceId) -> Result<Option<WorkspaceView>, StoreError>;
 
-    /// Upserts a canvas layout of an existing workspace. Unknown workspace: `Refused`.
-    async fn save_layout(&self, id: WorkspaceId, layout: LayoutPatch) -> Result<(), StoreError>;
+    /// Upserts canvas layouts, all or none, each workspace at most once. Unknown workspace: `Refused`.
+    async fn save_layouts(&self, layouts: &[(WorkspaceId, LayoutPatch)]) -> Result<(), StoreError>;
 
     /// Returns the viewport, if one was saved.
     async fn viewport(&self) -> Result<Option<Viewport>, StoreError>;

@@ -22,7 +22,7 @@ use crate::api::{AgentChanged, AgentCommand, Patch, Registered, Registration, Ru
 use crate::cells::Cell;
 use crate::context::Context;
 use crate::domain::beat::Beat;
-use crate::domain::change::{Change, Head};
+use crate::domain::change::{Change, Head, LayoutPatch};
 use crate::domain::record::Record;
 use crate::domain::status::Status;
 use crate::journal::CommitError;
@@ -146,10 +146,7 @@ impl WorkspaceActor {
                 answer(reply, self.register(*registration, state).await)
             }
             WorkspaceMsg::Card(card, reply) => answer(reply, self.card(*card, state).await),
-            WorkspaceMsg::Patch(patch, reply) => {
-                let decide = |held: &Held| self.decide_patch(held, &patch);
-                answer(reply, self.change(state, decide).await)
-            }
+            WorkspaceMsg::Patch(patch, reply) => answer(reply, self.patch(state, &patch).await),
             WorkspaceMsg::Agent(command, reply) => {
                 let decide = |held: &Held| decide::agent(held, &command);
                 answer(reply, self.change(state, decide).await)
@@ -222,11 +219,25 @@ impl WorkspaceActor {
         self.change(state, |held| decide::card(held, &card)).await
     }
 
-    fn decide_patch(&self, held: &Held, patch: &Patch) -> Result<(Option<Step>, ()), RuntimeError> {
+    /// The layout goes along with a change of structure; without one it is written by itself.
+    async fn patch(&self, state: &mut State, patch: &Patch) -> Result<(), Failure> {
+        let decide = |held: &Held| {
+            let step = self.decide_patch(held, patch)?;
+            let alone = step.is_none() && patch.layout != LayoutPatch::default();
+            Ok((step, alone))
+        };
+        if self.change(state, decide).await? {
+            let saved = self.context.store.save_layouts(&[(self.cell.id, patch.layout)]).await;
+            saved.map_err(RuntimeError::from)?;
+        }
+        Ok(())
+    }
+
+    fn decide_patch(&self, held: &Held, patch: &Patch) -> Result<Option<Step>, RuntimeError> {
         if let Some(Some(parent)) = patch.parent_id {
             self.context.indexes.hierarchy.read().check_parent(self.cell.id, parent)?;
         }
-        decide::patch(held, patch).map(|step| (step, ()))
+        decide::patch(held, patch)
     }
 
     /// A notice or a sweep may be older than the last beat: the deadline decides.

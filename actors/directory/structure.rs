@@ -207,19 +207,30 @@ impl Directory {
         }
     }
 
-    /// Saves where a workspace stands on the canvas: no structure, no event.
-    pub(super) async fn save_layout(
+    /// Saves where workspaces stand on the canvas, all or none: no structure, no event.
+    ///
+    /// # Errors
+    /// `NotFound` or `Removed` with the place of the first such workspace in `layouts`; the
+    /// store's.
+    pub async fn arrange(
         &self,
-        cell: &Cell,
-        layout: LayoutPatch,
-    ) -> Result<(), RuntimeError> {
-        if cell.status() == Status::Removed {
-            return Err(RuntimeError::Removed);
+        layouts: &[(WorkspaceId, LayoutPatch)],
+    ) -> Result<(), (usize, RuntimeError)> {
+        for (place, (id, _)) in layouts.iter().enumerate() {
+            let cell = self.cell(*id).map_err(|error| (place, error))?;
+            if cell.status() == Status::Removed {
+                return Err((place, RuntimeError::Removed));
+            }
         }
-        if layout == LayoutPatch::default() {
+        let changed: Vec<_> = layouts
+            .iter()
+            .filter(|(_, layout)| *layout != LayoutPatch::default())
+            .copied()
+            .collect();
+        if changed.is_empty() {
             return Ok(());
         }
-        Ok(self.context.store.save_layout(cell.id, layout).await?)
+        self.context.store.save_layouts(&changed).await.map_err(|error| (0, error.into()))
     }
 
     fn check_forward(&self, id: WorkspaceId, to: WorkspaceId) -> Result<(), RuntimeError> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use isomer_actors::api::{NewWorkspace, Patch, Registration, RemoveOptions, RuntimeError, Start};
 use isomer_actors::directory::Directory;
 use isomer_actors::domain::beat::Beat;
+use isomer_actors::domain::change::LayoutPatch;
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::record::Access;
 use isomer_actors::domain::status::Status;
@@ -322,6 +323,17 @@ async fn a_dead_singleton_is_restarted_and_nothing_acknowledged_is_lost() {
     assert!(world.directory.patch(id, patch("first")).await.is_err());
     world.directory.patch(id, patch("second")).await.unwrap();
     assert_eq!(world.store.record(id).unwrap().name, "second");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_position_is_kept_when_nothing_else_changes() {
+    let world = world().await;
+    let id = world.online().await;
+    let layout = LayoutPatch { position: Some((3.0, 4.0)), collapsed: None };
+    let same = world.store.record(id).unwrap().name;
+    let patch = Patch { name: Some(same), layout, ..Patch::default() };
+    world.directory.patch(id, patch).await.unwrap();
+    assert_eq!(*world.store.layouts.lock(), [(id, layout)]);
 }
 
 #[tokio::test(start_paused = true)]

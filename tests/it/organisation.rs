@@ -12,6 +12,7 @@ in_both_modes!(
     forwarding_leads_to_the_successor,
     at_most_one_agent_is_active,
     the_past_is_told_by_the_events,
+    layouts_are_saved_together_or_not_at_all,
 );
 
 async fn allowed(client: &Client, a: &str, b: &str) -> bool {
@@ -207,4 +208,41 @@ async fn the_past_is_told_by_the_events(mode: Mode) {
     assert_eq!(now.as_array().unwrap().len(), 1);
     assert_eq!(now[0]["id"], json!(late));
     assert_eq!(admin.get("/workspaces?at=yesterday").await.expect(400)["field"], "at");
+}
+
+async fn layouts_are_saved_together_or_not_at_all(mode: Mode) {
+    let server = Server::start(mode).await;
+    let admin = server.admin();
+    let one = admin.create(json!({"name": "one"})).await;
+    let two = admin.create(json!({"name": "two"})).await;
+    let gone = admin.create(json!({"name": "gone"})).await;
+    admin.delete(&format!("/workspaces/{gone}")).await.expect(200);
+    let save = async |client: &Client, layouts: Value| {
+        client.put("/canvas/layouts", json!({"layouts": layouts})).await
+    };
+    let both = json!([{"id": one, "x": 1, "y": 2.5}, {"id": two, "collapsed": true}]);
+    save(&server.anonymous(), both.clone()).await.expect(401);
+    assert_eq!(save(&admin, both).await.expect(200)["status"], "saved");
+    let shown = async |id: &str| {
+        let item = admin.get(&format!("/workspaces/{id}")).await.expect(200);
+        (item["x"].clone(), item["y"].clone(), item["collapsed"].clone())
+    };
+    assert_eq!(shown(&one).await, (json!(1), json!(2.5), json!(false)));
+    assert_eq!(shown(&two).await, (json!(0), json!(0), json!(true)));
+    let nobody = "00000000-0000-4000-8000-000000000000";
+    for (second, field) in [
+        (json!({"id": nobody, "x": 9, "y": 9}), "layouts[1].id"),
+        (json!({"id": gone, "x": 9, "y": 9}), "layouts[1].id"),
+        (json!({"id": one, "x": 8, "y": 8}), "layouts[1].id"),
+        (json!({"id": two, "x": 9}), "layouts[1].y"),
+        (json!({"id": "x"}), "layouts[1].id"),
+    ] {
+        let reply = save(&admin, json!([{"id": one, "x": 9, "y": 9}, second])).await;
+        assert_eq!(reply.expect(400)["field"], field);
+    }
+    assert_eq!(shown(&one).await, (json!(1), json!(2.5), json!(false)));
+    // Nothing structural changes here; the position is kept all the same.
+    let patch = json!({"name": "one", "x": 5, "y": 6});
+    admin.patch(&format!("/workspaces/{one}"), patch).await.expect(200);
+    assert_eq!(shown(&one).await, (json!(5), json!(6), json!(false)));
 }

@@ -93,6 +93,7 @@ pub struct FakeStore {
     panics: AtomicUsize,
     away: AtomicBool,
     poisoned: Mutex<Option<WorkspaceId>>,
+    pub layouts: Mutex<Vec<(WorkspaceId, LayoutPatch)>>,
 }
 
 fn takes_one(counter: &AtomicUsize) -> bool {
@@ -320,7 +321,8 @@ impl ViewStore for FakeStore {
     async fn view(&self, _: WorkspaceId) -> Result<Option<WorkspaceView>, StoreError> {
         Ok(None)
     }
-    async fn save_layout(&self, _: WorkspaceId, _: LayoutPatch) -> Result<(), StoreError> {
+    async fn save_layouts(&self, layouts: &[(WorkspaceId, LayoutPatch)]) -> Result<(), StoreError> {
+        self.layouts.lock().extend_from_slice(layouts);
         Ok(())
     }
     async fn viewport(&self) -> Result<Option<Viewport>, StoreError> {

@@ -24,6 +24,13 @@ const VIEW: &str = "SELECT w.*, w.status::text AS status_text, coalesce(l.x, 0) 
         coalesce(l.y, 0) AS y, coalesce(l.collapsed, false) AS collapsed
     FROM workspaces w LEFT JOIN canvas_layouts l ON l.workspace_id = w.id";
 
+const ADD_LAYOUTS: &str = "INSERT INTO canvas_layouts (workspace_id)
+    SELECT id FROM UNNEST($1::uuid[]) AS b(id) ORDER BY id ON CONFLICT (workspace_id) DO NOTHING";
+const SET_LAYOUTS: &str = "UPDATE canvas_layouts l SET x = coalesce(b.x, l.x),
+        y = coalesce(b.y, l.y), collapsed = coalesce(b.collapsed, l.collapsed)
+    FROM UNNEST($1::uuid[], $2::float8[], $3::float8[], $4::bool[]) AS b(id, x, y, collapsed)
+    WHERE l.workspace_id = b.id";
+
 /// Upserts a layout inside a transaction.
 pub async fn write_layout(
     connection: &mut PgConnection,
@@ -92,9 +99,27 @@ impl ViewStore for PgStore {
         row.as_ref().map(view).transpose()
     }
 
-    async fn save_layout(&self, id: WorkspaceId, layout: LayoutPatch) -> Result<(), StoreError> {
-        let mut connection = self.pool.acquire().await.map_err(|error| classify(LAYOUT, error))?;
-        write_layout(&mut connection, id, layout, LAYOUT).await
+    async fn save_layouts(&self, layouts: &[(WorkspaceId, LayoutPatch)]) -> Result<(), StoreError> {
+        let mut rows = layouts.to_vec();
+        // Everybody locks in one order.
+        rows.sort_unstable_by_key(|(id, _)| *id);
+        let ids: Vec<Uuid> = rows.iter().map(|(id, _)| id.0).collect();
+        let (xs, ys): (Vec<Option<f64>>, Vec<Option<f64>>) =
+            rows.iter().map(|(_, layout)| layout.position.unzip()).unzip();
+        let collapsed: Vec<Option<bool>> =
+            rows.iter().map(|(_, layout)| layout.collapsed).collect();
+        let failed = |error| classify(LAYOUT, error);
+        let mut transaction = self.pool.begin().await.map_err(failed)?;
+        sqlx::query(ADD_LAYOUTS).bind(&ids).execute(&mut *transaction).await.map_err(failed)?;
+        sqlx::query(SET_LAYOUTS)
+            .bind(&ids)
+            .bind(xs)
+            .bind(ys)
+            .bind(collapsed)
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed)?;
+        transaction.commit().await.map_err(failed)
     }
 
     async fn viewport(&self) -> Result<Option<Viewport>, StoreError> {

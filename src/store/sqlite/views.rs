@@ -23,6 +23,21 @@ const VIEW: &str = "SELECT w.*, coalesce(l.x, 0.0) AS x, coalesce(l.y, 0.0) AS y
         coalesce(l.collapsed, 0) AS collapsed
     FROM workspaces w LEFT JOIN canvas_layouts l ON l.workspace_id = w.id";
 
+const ADD_LAYOUTS: &str = "INSERT INTO canvas_layouts (workspace_id)
+    SELECT value ->> 'id' FROM json_each($1) WHERE true ON CONFLICT (workspace_id) DO NOTHING";
+const SET_LAYOUTS: &str = "UPDATE canvas_layouts SET x = coalesce(b.x, canvas_layouts.x),
+        y = coalesce(b.y, canvas_layouts.y),
+        collapsed = coalesce(b.collapsed, canvas_layouts.collapsed)
+    FROM (SELECT value ->> 'id' AS id, value ->> 'x' AS x, value ->> 'y' AS y,
+              value ->> 'collapsed' AS collapsed
+          FROM json_each($1)) AS b
+    WHERE canvas_layouts.workspace_id = b.id";
+
+fn layout_row((id, layout): &(WorkspaceId, LayoutPatch)) -> serde_json::Value {
+    let (x, y) = layout.position.unzip();
+    serde_json::json!({"id": id, "x": x, "y": y, "collapsed": layout.collapsed})
+}
+
 /// Upserts a layout inside a transaction.
 pub async fn write_layout(
     connection: &mut SqliteConnection,
@@ -89,9 +104,15 @@ impl ViewStore for SqliteStore {
         row.as_ref().map(view).transpose()
     }
 
-    async fn save_layout(&self, id: WorkspaceId, layout: LayoutPatch) -> Result<(), StoreError> {
-        let mut connection = self.write.acquire().await.map_err(|error| classify(LAYOUT, error))?;
-        write_layout(&mut connection, id, layout, LAYOUT).await
+    async fn save_layouts(&self, layouts: &[(WorkspaceId, LayoutPatch)]) -> Result<(), StoreError> {
+        let rows: Vec<_> = layouts.iter().map(layout_row).collect();
+        let rows = serde_json::Value::Array(rows).to_string();
+        let failed = |error| classify(LAYOUT, error);
+        let mut transaction = self.write.begin().await.map_err(failed)?;
+        for statement in [ADD_LAYOUTS, SET_LAYOUTS] {
+            sqlx::query(statement).bind(&rows).execute(&mut *transaction).await.map_err(failed)?;
+        }
+        transaction.commit().await.map_err(failed)
     }
 
     async fn viewport(&self) -> Result<Option<Viewport>, StoreError> {

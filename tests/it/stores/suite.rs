@@ -301,12 +301,18 @@ pub async fn events_read_back_as_hashed(store: Any) {
 pub async fn layouts_and_viewport(store: Any) {
     let (one, head) = create(&store, "one").await;
     let place = LayoutPatch { position: Some((1.5, -2.0)), collapsed: None };
-    store.save_layout(one.id, place).await.unwrap();
+    store.save_layouts(&[(one.id, place)]).await.unwrap();
     let fold = LayoutPatch { position: None, collapsed: Some(true) };
-    store.save_layout(one.id, fold).await.unwrap();
+    let (two, _) = create(&store, "two").await;
+    store.save_layouts(&[(one.id, fold), (two.id, place)]).await.unwrap();
+    let other = store.view(two.id).await.unwrap().unwrap();
+    assert_eq!((other.x, other.y, other.collapsed), (1.5, -2.0, false));
     let view = store.view(one.id).await.unwrap().unwrap();
     assert_eq!((view.x, view.y, view.collapsed), (1.5, -2.0, true));
-    assert!(store.save_layout(WorkspaceId::random(), place).await.is_err());
+    let unfold = LayoutPatch { position: None, collapsed: Some(false) };
+    let unknown = [(one.id, unfold), (WorkspaceId::random(), place)];
+    assert!(store.save_layouts(&unknown).await.is_err());
+    assert!(store.view(one.id).await.unwrap().unwrap().collapsed, "all or none");
     let change = changed(&one, head, |row| row.tier = 1).with(Effect::DropLayout);
     store.commit(&[vec![change]]).await.unwrap();
     assert!(!store.view(one.id).await.unwrap().unwrap().collapsed);
