@@ -1,4 +1,8 @@
-//! `/canvas/viewport` (contract 08 §12): where people look, one row for everybody.
+//! `/canvas`: where people look (contract 08 §12, one row for everybody), the hash their page
+//! compares itself with, and what this server offers it.
+
+pub mod digest;
+mod info;
 
 use axum::Router;
 use axum::extract::State;
@@ -17,7 +21,10 @@ const BAD_VIEWPORT: &str = "invalid viewport data";
 
 /// The routes of this file.
 pub fn router() -> Router<App> {
-    Router::new().route("/canvas/viewport", get(read).put(save))
+    Router::new()
+        .route("/canvas/viewport", get(read).put(save))
+        .route("/canvas/digest", get(digest::digest))
+        .route("/canvas/info", get(info::info))
 }
 
 /// Falls back to the origin when the store cannot be asked: looking must always work.
