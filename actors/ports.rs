@@ -5,6 +5,8 @@
 //! Every method is bounded in time by its implementation and may be cancelled
 //! only where it says so. Times are passed in, never read.
 
+mod history;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +16,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use self::history::{Assignment, HistoryStore, OVERTAKEN, Outline, OutlineRow, Step};
 use crate::domain::beat::Vitals;
 use crate::domain::change::{Group, Head, LayoutPatch};
 use crate::domain::event::Recorded;
@@ -294,8 +297,14 @@ pub trait ViewStore: Send + Sync {
 }
 
 /// Everything a store does.
-pub trait Store: StructureStore + VitalsStore + TokenStore + ViewStore + 'static {}
-impl<T: StructureStore + VitalsStore + TokenStore + ViewStore + 'static> Store for T {}
+pub trait Store:
+    StructureStore + VitalsStore + TokenStore + ViewStore + HistoryStore + 'static
+{
+}
+impl<T: StructureStore + VitalsStore + TokenStore + ViewStore + HistoryStore + 'static> Store
+    for T
+{
+}
 
 /// What a mirror write did not do.
 #[derive(Debug, thiserror::Error)]

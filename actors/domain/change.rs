@@ -123,6 +123,11 @@ impl AgentStatus {
             Self::Removed => "removed",
         }
     }
+
+    /// Parses the database spelling.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Active, Self::Replaced, Self::Removed].into_iter().find(|s| s.as_str() == text)
+    }
 }
 
 /// Changes that are committed together or not at all, at most one per workspace.

@@ -20,7 +20,9 @@ use uuid::Uuid;
 use crate::agent;
 use crate::clock::SystemClock;
 use crate::config::{Config, LivenessConfig, StoreConfig};
+use crate::history::History;
 use crate::http;
+use crate::http::canvas::digest::Digests;
 use crate::http::health::Readiness;
 use crate::http::metrics::HttpMetrics;
 use crate::http::rate_limit::Limits;
@@ -243,6 +245,8 @@ fn shared(
         sessions,
         registry,
         readiness,
+        digests: Digests::default(),
+        history: History::default(),
         stopping: CancellationToken::new(),
     }))
 }

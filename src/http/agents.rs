@@ -1,27 +1,32 @@
-//! `/workspaces/:id/agent` (contract 06 §1): which model serves a workspace.
+//! `/workspaces/:id/agent` (contract 06 §1): which model serves a workspace; and `/agents`, which
+//! served it.
 
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::routing::post;
+use axum::routing::{get, post};
 use isomer_actors::api::{AgentCommand, RuntimeError};
 use isomer_actors::domain::ids::WorkspaceId;
+use isomer_actors::ports::Assignment;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::error::{Answer, ApiError, json_response, ok};
-use super::gates::{Actor, Caller};
+use super::gates::{Actor, Caller, workspace_id};
 use super::json::{BadInput, Input};
 use super::state::App;
 
 const BAD_BODY: &str = "invalid request body";
 const MAX_MODEL_BYTES: usize = 200;
+/// Assignments in one answer.
+const MAX_HISTORY: usize = 200;
 
 /// The routes of this file.
 pub fn router() -> Router<App> {
     Router::new()
         .route("/workspaces/{id}/agent", post(assign).patch(replace).delete(remove))
         .route("/workspaces/{id}/agent/move", post(hand_over))
+        .route("/workspaces/{id}/agents", get(history))
 }
 
 #[derive(Deserialize)]
@@ -111,6 +116,29 @@ async fn hand_over(
         "from_workspace": id,
         "to_workspace": target,
     })))
+}
+
+/// Lists who serves and served a workspace, newest first.
+async fn history(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Answer {
+    caller.workspace(&app, &id).await?;
+    let id = workspace_id(&id)?;
+    if app.directory.glimpse(id).is_none() {
+        return Err(ApiError::not_found("workspace not found"));
+    }
+    let found = app.store.assignments(id, MAX_HISTORY).await?;
+    let items: Vec<_> = found.iter().map(item).collect();
+    Ok(ok(&json!({"agents": items})))
+}
+
+fn item(agent: &Assignment) -> Value {
+    json!({
+        "id": agent.id,
+        "model": agent.model,
+        "status": agent.status.as_str(),
+        "created_at": agent.created_at,
+        "removed_at": agent.removed_at,
+        "removal_reason": agent.removal_reason,
+    })
 }
 
 fn model(input: &Input) -> Result<String, ApiError> {

@@ -1,18 +1,18 @@
-//! `/canvas`: where people look (contract 08 §12), one row for everybody, and where workspaces lie.
+//! `/canvas`: where people look (contract 08 §12, one row for everybody), the hash their page
+//! compares itself with, and what this server offers it.
 
-use std::collections::HashSet;
+pub mod digest;
+mod info;
+mod layouts;
 
 use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, put};
-use isomer_actors::api::RuntimeError;
-use isomer_actors::domain::change::LayoutPatch;
-use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::ports::Viewport;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::error::{Answer, ApiError, ok, status};
+use super::error::{Answer, ok, status};
 use super::gates::Caller;
 use super::json::{BadInput, Input};
 use super::state::App;
@@ -24,7 +24,9 @@ const BAD_VIEWPORT: &str = "invalid viewport data";
 pub fn router() -> Router<App> {
     Router::new()
         .route("/canvas/viewport", get(read).put(save))
-        .route("/canvas/layouts", put(arrange))
+        .route("/canvas/layouts", put(layouts::arrange))
+        .route("/canvas/digest", get(digest::digest))
+        .route("/canvas/info", get(info::info))
 }
 
 /// Falls back to the origin when the store cannot be asked: looking must always work.
@@ -61,70 +63,4 @@ async fn save(State(app): State<App>, caller: Caller, input: Input) -> Answer {
     };
     app.store.save_viewport(viewport, app.clock.now()).await?;
     Ok(status("saved"))
-}
-
-/// Layouts in one request.
-const MAX_LAYOUTS: usize = 10_000;
-const BAD_LAYOUTS: &str = "invalid layouts";
-
-#[derive(Deserialize)]
-struct Arrangement {
-    #[serde(default)]
-    layouts: Vec<Layout>,
-}
-
-#[derive(Deserialize)]
-struct Layout {
-    #[serde(default)]
-    id: String,
-    #[serde(default)]
-    x: Option<f64>,
-    #[serde(default)]
-    y: Option<f64>,
-    #[serde(default)]
-    collapsed: Option<bool>,
-}
-
-/// Saves where many workspaces lie and which are folded, all or none.
-async fn arrange(State(app): State<App>, caller: Caller, input: Input) -> Answer {
-    caller.admin(&app).await?;
-    let body: Arrangement = input.parse_or(BAD_LAYOUTS)?;
-    if body.layouts.len() > MAX_LAYOUTS {
-        let reason = format!("at most {MAX_LAYOUTS} are accepted");
-        return Err(BadInput::new("layouts", reason).with_text(BAD_LAYOUTS));
-    }
-    let mut seen = HashSet::with_capacity(body.layouts.len());
-    let mut layouts = Vec::with_capacity(body.layouts.len());
-    for (place, layout) in body.layouts.iter().enumerate() {
-        let (id, patch) = checked(place, layout)?;
-        if !seen.insert(id) {
-            return Err(bad_layout(place, "id", "it is there twice"));
-        }
-        layouts.push((id, patch));
-    }
-    app.directory.arrange(&layouts).await.map_err(|(place, error)| match error {
-        RuntimeError::NotFound | RuntimeError::Removed => {
-            bad_layout(place, "id", "there is no such workspace")
-        }
-        other => other.into(),
-    })?;
-    Ok(status("saved"))
-}
-
-fn checked(place: usize, layout: &Layout) -> Result<(WorkspaceId, LayoutPatch), ApiError> {
-    let id = WorkspaceId::parse_loose(&layout.id)
-        .ok_or_else(|| bad_layout(place, "id", "a UUID is required"))?;
-    for (field, value, other) in [("x", layout.x, layout.y), ("y", layout.y, layout.x)] {
-        if value.is_some_and(|value| !value.is_finite()) {
-            return Err(bad_layout(place, field, "it must be a finite number"));
-        }
-        if value.is_none() && other.is_some() {
-            return Err(bad_layout(place, field, "x and y come together"));
-        }
-    }
-    Ok((id, LayoutPatch { position: layout.x.zip(layout.y), collapsed: layout.collapsed }))
-}
-
-fn bad_layout(place: usize, field: &str, reason: &str) -> ApiError {
-    BadInput::new(&format!("layouts[{place}].{field}"), reason).with_text(BAD_LAYOUTS)
 }

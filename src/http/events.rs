@@ -1,7 +1,10 @@
 //! `/events` (contract 03 §3, with paging), and the organisation as it stood at a time.
 
+mod histogram;
+
 use axum::Router;
 use axum::extract::{Path, Query, State};
+use axum::http::HeaderValue;
 use axum::routing::get;
 use chrono::{DateTime, Utc};
 use isomer_actors::domain::event::Recorded;
@@ -13,8 +16,7 @@ use serde_json::{Value, json};
 use super::error::{Answer, ApiError, ok};
 use super::gates::{Caller, workspace_id};
 use super::state::App;
-use super::workspaces::folded_view;
-use crate::history;
+use super::workspaces::{SEQ, folded_view};
 
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1_000;
@@ -23,7 +25,10 @@ const MAX_TYPES: usize = 32;
 
 /// The routes of this file.
 pub fn router() -> Router<App> {
-    Router::new().route("/events", get(all)).route("/events/{workspace_id}", get(of_one))
+    Router::new()
+        .route("/events", get(all))
+        .route("/events/histogram", get(histogram::histogram))
+        .route("/events/{workspace_id}", get(of_one))
 }
 
 #[derive(Deserialize)]
@@ -124,9 +129,12 @@ pub fn item(recorded: &Recorded) -> Value {
 /// 400 naming `at`, or the store's.
 pub async fn organisation_at(app: &App, at: &str) -> Answer {
     let at = time("at", at)?;
-    let mut folded = history::organisation_at(app.store.as_ref(), at).await?;
-    folded.retain(|one| one.record.status != Status::Removed);
+    let organisation = app.history.at(app.store.as_ref(), at).await?;
+    let folded = organisation.workspaces();
+    let mut folded: Vec<_> = folded.filter(|one| one.record.status != Status::Removed).collect();
     folded.sort_by_key(|one| (one.record.created_at, one.record.id));
-    let items: Vec<_> = folded.iter().map(folded_view).collect();
-    Ok(ok(&items))
+    let items: Vec<_> = folded.into_iter().map(folded_view).collect();
+    let mut response = ok(&items);
+    response.headers_mut().insert(SEQ, HeaderValue::from(organisation.seq()));
+    Ok(response)
 }

@@ -12,11 +12,13 @@ use secrecy::SecretString;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use super::canvas::digest::Digests;
 use super::health::Readiness;
 use super::metrics::HttpMetrics;
 use super::rate_limit::Limits;
 use super::session::Sessions;
 use crate::config::Config;
+use crate::history::History;
 use crate::keys::custody::Custody;
 use crate::keys::rotation::{Progress, Rotation};
 use crate::keys::secrets::Secrets;
@@ -46,6 +48,8 @@ pub struct Shared {
     pub metrics: HttpMetrics,
     pub registry: Registry,
     pub readiness: Readiness,
+    pub digests: Digests,
+    pub history: History,
     /// Cancelled when the server stops: long connections end.
     pub stopping: CancellationToken,
 }

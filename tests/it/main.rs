@@ -4,6 +4,7 @@
 
 mod access;
 mod bad_input;
+mod canvas;
 mod deaths;
 mod events;
 mod first_light;

@@ -338,3 +338,49 @@ impl ViewStore for FakeStore {
         Ok(())
     }
 }
+
+#[async_trait]
+impl HistoryStore for FakeStore {
+    async fn outline(&self) -> Result<Outline, StoreError> {
+        let rows = self.rows.lock();
+        let row = |(record, _): &(Record, Head)| OutlineRow {
+            id: record.id,
+            name: record.name.clone(),
+            role: record.role.clone(),
+            status: record.status,
+            tier: record.tier,
+            runtime: record.runtime.clone(),
+            parent_id: record.parent_id,
+        };
+        let mut found: Vec<_> = rows.records.values().map(row).collect();
+        found.sort_by_key(|row| row.id);
+        Ok(Outline { seq: rows.events.len() as Seq, rows: found })
+    }
+    async fn first_event_at(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        Ok(self.rows.lock().events.iter().map(|r| r.event.at).min())
+    }
+    async fn count_events(&self, edges: &[DateTime<Utc>]) -> Result<Vec<u64>, StoreError> {
+        let rows = self.rows.lock();
+        let within = |pair: &[DateTime<Utc>]| {
+            rows.events.iter().filter(|r| (pair[0]..pair[1]).contains(&r.event.at)).count() as u64
+        };
+        Ok(edges.windows(2).map(within).collect())
+    }
+    async fn seq_at(&self, at: DateTime<Utc>) -> Result<Seq, StoreError> {
+        let rows = self.rows.lock();
+        Ok(rows.events.iter().filter(|r| r.event.at <= at).map(|r| r.seq).max().unwrap_or(0))
+    }
+    async fn steps(&self, after: Seq, up_to: Seq, limit: usize) -> Result<Vec<Step>, StoreError> {
+        let rows = self.rows.lock();
+        let wanted = rows.events.iter().filter(|r| r.seq > after && r.seq <= up_to).take(limit);
+        let step = |r: &Recorded| Step {
+            seq: r.seq,
+            workspace: r.event.workspace,
+            change: r.event.change.clone(),
+        };
+        Ok(wanted.map(step).collect())
+    }
+    async fn assignments(&self, _: WorkspaceId, _: usize) -> Result<Vec<Assignment>, StoreError> {
+        Ok(Vec::new())
+    }
+}

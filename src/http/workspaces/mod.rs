@@ -13,7 +13,7 @@ mod view;
 use axum::Router;
 use axum::routing::{get, post};
 
-pub use self::read::gone;
+pub use self::read::{SEQ, gone};
 pub use self::view::{folded as folded_view, number};
 use super::state::App;
 

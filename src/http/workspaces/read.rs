@@ -15,7 +15,7 @@ use crate::http::gates::{Caller, workspace_id};
 use crate::http::state::App;
 
 /// The sequence at which a list was read: a subscriber goes on from there.
-const SEQ: &str = "x-isomer-seq";
+pub const SEQ: &str = "x-isomer-seq";
 
 #[derive(Deserialize)]
 pub struct ListOptions {

@@ -3,11 +3,14 @@
 use chrono::{DateTime, Utc};
 use isomer_actors::domain::change::AgentStatus;
 use isomer_actors::domain::ids::WorkspaceId;
-use isomer_actors::ports::StoreError;
-use sqlx::PgConnection;
+use isomer_actors::ports::{Assignment, StoreError};
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use super::codec::classify;
+use super::codec::{Columns, classify};
+
+const HISTORY: &str = "list agents";
 
 /// Adds an active agent.
 pub async fn assign(
@@ -63,4 +66,34 @@ pub async fn hand_over(
         .await
         .map(|_| ())
         .map_err(|error| classify(operation, error))
+}
+
+/// Returns who serves and served a workspace, newest first.
+pub async fn history(
+    pool: &PgPool,
+    workspace: WorkspaceId,
+    limit: i64,
+) -> Result<Vec<Assignment>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id, model, status, created_at, removed_at, removal_reason FROM agents
+         WHERE workspace_id = $1 ORDER BY created_at DESC, id LIMIT $2",
+    )
+    .bind(workspace.0)
+    .bind(limit)
+    .fetch_all(pool)
+    .await
+    .map_err(|error| classify(HISTORY, error))?;
+    rows.iter().map(assignment).collect()
+}
+
+fn assignment(row: &PgRow) -> Result<Assignment, StoreError> {
+    let c = Columns { row, operation: HISTORY };
+    Ok(Assignment {
+        id: c.get("id")?,
+        model: c.get::<Option<String>>("model")?.unwrap_or_default(),
+        status: c.parsed("status", AgentStatus::parse)?,
+        created_at: c.get("created_at")?,
+        removed_at: c.get("removed_at")?,
+        removal_reason: c.get("removal_reason")?,
+    })
 }

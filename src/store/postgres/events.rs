@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
 use isomer_actors::domain::change::Head;
 use isomer_actors::domain::event::{Event, Recorded};
 use isomer_actors::domain::ids::{Seq, WorkspaceId};
-use isomer_actors::ports::{EventQuery, StoreError};
+use isomer_actors::ports::{EventQuery, OVERTAKEN, Step, StoreError};
 use serde_json::Value;
 use sqlx::postgres::PgRow;
+use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
@@ -15,6 +17,7 @@ use super::codec::{Columns, classify};
 use crate::store::unreadable;
 
 const READ: &str = "read events";
+const COUNT: &str = "count events";
 
 /// Gives out `count` sequences; returns the first. The lock on the clock is held to the end of
 /// the transaction.
@@ -135,6 +138,78 @@ pub async fn last_seq(pool: &PgPool) -> Result<Seq, StoreError> {
         .fetch_one(pool)
         .await
         .map_err(|error| classify(READ, error))
+}
+
+/// Returns the time of the earliest event.
+pub async fn first_at(pool: &PgPool) -> Result<Option<DateTime<Utc>>, StoreError> {
+    sqlx::query_scalar("SELECT min(created_at) FROM structure_events")
+        .fetch_one(pool)
+        .await
+        .map_err(|error| classify(COUNT, error))
+}
+
+/// Counts the events from each edge to the next in one pass.
+pub async fn count(pool: &PgPool, edges: &[DateTime<Utc>]) -> Result<Vec<u64>, StoreError> {
+    let [lower @ .., end] = edges else {
+        return Ok(Vec::new());
+    };
+    let rows: Vec<(i32, i64)> = sqlx::query_as(
+        "SELECT width_bucket(created_at, $1::timestamptz[]) AS bucket, count(*)
+         FROM structure_events WHERE created_at >= $2 AND created_at < $3 GROUP BY bucket",
+    )
+    .bind(lower)
+    .bind(lower.first().unwrap_or(end))
+    .bind(end)
+    .fetch_all(pool)
+    .await
+    .map_err(|error| classify(COUNT, error))?;
+    let mut counts = vec![0; lower.len()];
+    for (bucket, count) in rows {
+        // Buckets are numbered from 1; 0 lies before the first edge and was left out.
+        let slot = usize::try_from(bucket - 1).ok().and_then(|at| counts.get_mut(at));
+        *slot.ok_or_else(|| unreadable(COUNT, "bucket"))? = count.unsigned_abs();
+    }
+    Ok(counts)
+}
+
+/// Returns the sequence at which the organisation stood.
+pub async fn seq_at(pool: &PgPool, at: DateTime<Utc>) -> Result<Seq, StoreError> {
+    let seq: Option<Seq> = sqlx::query_scalar(
+        "SELECT max(seq) FROM (SELECT seq FROM structure_events WHERE created_at <= $1
+             ORDER BY created_at DESC, seq DESC LIMIT $2) AS last",
+    )
+    .bind(at)
+    .bind(OVERTAKEN)
+    .fetch_one(pool)
+    .await
+    .map_err(|error| classify(READ, error))?;
+    Ok(seq.unwrap_or(0))
+}
+
+/// Returns changes to fold.
+pub async fn steps(
+    pool: &PgPool,
+    after: Seq,
+    up_to: Seq,
+    limit: i64,
+) -> Result<Vec<Step>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT seq, workspace_id, change FROM structure_events WHERE seq > $1 AND seq <= $2
+         ORDER BY seq LIMIT $3",
+    )
+    .bind(after)
+    .bind(up_to)
+    .bind(limit)
+    .fetch_all(pool)
+    .await
+    .map_err(|error| classify(READ, error))?;
+    rows.iter().map(step).collect()
+}
+
+fn step(row: &PgRow) -> Result<Step, StoreError> {
+    let c = Columns { row, operation: READ };
+    let Json(change) = c.get("change")?;
+    Ok(Step { seq: c.get("seq")?, workspace: c.workspace("workspace_id")?, change })
 }
 
 fn recorded(row: &PgRow) -> Result<Recorded, StoreError> {

@@ -8,6 +8,7 @@ mod codec;
 mod custody;
 mod data_keys;
 mod events;
+mod history;
 mod key_audit;
 mod open;
 mod secrets;

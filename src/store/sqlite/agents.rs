@@ -3,11 +3,14 @@
 use chrono::{DateTime, Utc};
 use isomer_actors::domain::change::AgentStatus;
 use isomer_actors::domain::ids::WorkspaceId;
-use isomer_actors::ports::StoreError;
-use sqlx::SqliteConnection;
+use isomer_actors::ports::{Assignment, StoreError};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{SqliteConnection, SqlitePool};
 use uuid::Uuid;
 
-use super::codec::{classify, time};
+use super::codec::{Columns, classify, time};
+
+const HISTORY: &str = "list agents";
 
 /// Adds an active agent.
 pub async fn assign(
@@ -66,4 +69,34 @@ pub async fn hand_over(
         .await
         .map(|_| ())
         .map_err(|error| classify(operation, error))
+}
+
+/// Returns who serves and served a workspace, newest first.
+pub async fn history(
+    pool: &SqlitePool,
+    workspace: WorkspaceId,
+    limit: i64,
+) -> Result<Vec<Assignment>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id, model, status, created_at, removed_at, removal_reason FROM agents
+         WHERE workspace_id = $1 ORDER BY created_at DESC, id LIMIT $2",
+    )
+    .bind(workspace.to_string())
+    .bind(limit)
+    .fetch_all(pool)
+    .await
+    .map_err(|error| classify(HISTORY, error))?;
+    rows.iter().map(assignment).collect()
+}
+
+fn assignment(row: &SqliteRow) -> Result<Assignment, StoreError> {
+    let c = Columns { row, operation: HISTORY };
+    Ok(Assignment {
+        id: c.uuid("id")?,
+        model: c.get::<Option<String>>("model")?.unwrap_or_default(),
+        status: c.parsed("status", AgentStatus::parse)?,
+        created_at: c.time("created_at")?,
+        removed_at: c.opt_time("removed_at")?,
+        removal_reason: c.get("removal_reason")?,
+    })
 }

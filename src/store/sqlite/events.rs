@@ -1,8 +1,9 @@
 //! `structure_events`: append-only, hash-chained per workspace, in one global order.
 
+use chrono::{DateTime, Utc};
 use isomer_actors::domain::event::{Event, Recorded};
 use isomer_actors::domain::ids::Seq;
-use isomer_actors::ports::{EventQuery, StoreError};
+use isomer_actors::ports::{EventQuery, OVERTAKEN, Step, StoreError};
 use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqlitePool};
@@ -11,6 +12,7 @@ use super::codec::{Columns, classify, time};
 use crate::store::unreadable;
 
 const READ: &str = "read events";
+const COUNT: &str = "count events";
 
 /// Gives out `count` sequences, held by the transaction's lock; returns the first.
 pub async fn take_sequences(
@@ -98,6 +100,70 @@ pub async fn last_seq(pool: &SqlitePool) -> Result<Seq, StoreError> {
         .fetch_one(pool)
         .await
         .map_err(|error| classify(READ, error))
+}
+
+/// Returns the time of the earliest event.
+pub async fn first_at(pool: &SqlitePool) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let row = sqlx::query("SELECT min(created_at) AS first_at FROM structure_events")
+        .fetch_one(pool)
+        .await
+        .map_err(|error| classify(COUNT, error))?;
+    Columns { row: &row, operation: COUNT }.opt_time("first_at")
+}
+
+/// Counts the events from each edge to the next, from the index on time alone.
+pub async fn count(pool: &SqlitePool, edges: &[DateTime<Utc>]) -> Result<Vec<u64>, StoreError> {
+    let pairs = edges.windows(2).map(|pair| pair.iter().map(|at| time(*at)).collect::<Vec<_>>());
+    let counts: Vec<i64> = sqlx::query_scalar(
+        "SELECT (SELECT count(*) FROM structure_events
+                 WHERE created_at >= pair.value ->> 0 AND created_at < pair.value ->> 1)
+         FROM json_each($1) pair ORDER BY pair.key",
+    )
+    .bind(Value::from_iter(pairs).to_string())
+    .fetch_all(pool)
+    .await
+    .map_err(|error| classify(COUNT, error))?;
+    Ok(counts.into_iter().map(i64::unsigned_abs).collect())
+}
+
+/// Returns the sequence at which the organisation stood.
+pub async fn seq_at(pool: &SqlitePool, at: DateTime<Utc>) -> Result<Seq, StoreError> {
+    let seq: Option<Seq> = sqlx::query_scalar(
+        "SELECT max(seq) FROM (SELECT seq FROM structure_events WHERE created_at <= $1
+             ORDER BY created_at DESC, seq DESC LIMIT $2)",
+    )
+    .bind(time(at))
+    .bind(OVERTAKEN)
+    .fetch_one(pool)
+    .await
+    .map_err(|error| classify(READ, error))?;
+    Ok(seq.unwrap_or(0))
+}
+
+/// Returns changes to fold.
+pub async fn steps(
+    pool: &SqlitePool,
+    after: Seq,
+    up_to: Seq,
+    limit: i64,
+) -> Result<Vec<Step>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT seq, workspace_id, change FROM structure_events WHERE seq > $1 AND seq <= $2
+         ORDER BY seq LIMIT $3",
+    )
+    .bind(after)
+    .bind(up_to)
+    .bind(limit)
+    .fetch_all(pool)
+    .await
+    .map_err(|error| classify(READ, error))?;
+    rows.iter().map(step).collect()
+}
+
+fn step(row: &SqliteRow) -> Result<Step, StoreError> {
+    let c = Columns { row, operation: READ };
+    let change = c.parsed("change", |text| serde_json::from_str(text).ok())?;
+    Ok(Step { seq: c.get("seq")?, workspace: c.workspace("workspace_id")?, change })
 }
 
 fn recorded(row: &SqliteRow) -> Result<Recorded, StoreError> {

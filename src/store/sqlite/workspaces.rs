@@ -7,9 +7,9 @@ use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::record::{Access, Record};
 use isomer_actors::domain::status::Status;
 use isomer_actors::indexes::{EXTERNAL, HERMES};
-use isomer_actors::ports::{IndexRow, StoreError};
-use sqlx::SqliteConnection;
+use isomer_actors::ports::{IndexRow, Outline, OutlineRow, StoreError};
 use sqlx::sqlite::SqliteRow;
+use sqlx::{SqliteConnection, SqlitePool};
 
 use super::codec::{Columns, classify, time};
 
@@ -57,6 +57,35 @@ pub fn vitals(row: &SqliteRow, operation: &'static str) -> Result<Vitals, StoreE
 pub fn head(row: &SqliteRow, operation: &'static str) -> Result<Head, StoreError> {
     let c = Columns { row, operation };
     Ok(Head { version: c.get("version")?, hash: c.hash("chain_hash")? })
+}
+
+/// Reads the organisation and its sequence in one statement, hence in one snapshot.
+pub async fn outline(pool: &SqlitePool) -> Result<Outline, StoreError> {
+    const OUTLINE: &str = "outline the organisation";
+    let rows = sqlx::query(
+        "SELECT c.last_seq, w.id, w.name, w.role, w.status, w.tier, w.runtime, w.parent_id
+         FROM event_clock c LEFT JOIN workspaces w ON w.status <> 'removed' ORDER BY w.id",
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(|error| classify(OUTLINE, error))?;
+    let mut outline = Outline { seq: 0, rows: Vec::with_capacity(rows.len()) };
+    for row in &rows {
+        let c = Columns { row, operation: OUTLINE };
+        outline.seq = c.get("last_seq")?;
+        if let Some(id) = c.opt_workspace("id")? {
+            outline.rows.push(OutlineRow {
+                id,
+                name: c.get("name")?,
+                role: c.get("role")?,
+                status: c.parsed("status", Status::parse)?,
+                tier: c.get::<Option<i32>>("tier")?.unwrap_or(1),
+                runtime: c.get::<Option<String>>("runtime")?.unwrap_or_default(),
+                parent_id: c.opt_workspace("parent_id")?,
+            });
+        }
+    }
+    Ok(outline)
 }
 
 /// Reads what the indexes need.
