@@ -97,6 +97,17 @@ pub struct AgentChanged {
     pub old_model: Option<String>,
 }
 
+/// What whoever runs a workspace's agent says of it (contract 01 §9).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunReport {
+    /// It is about to be started, again or after a failure.
+    Starting,
+    /// It ended.
+    Ended,
+    /// It ended too often and is not started again. Said after `Ended`. The text is shown to people.
+    GivenUp { error: String },
+}
+
 /// What a deletion should do besides removing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RemoveOptions {
@@ -120,6 +131,8 @@ pub enum Removal {
 pub struct Glimpse {
     pub status: Status,
     pub external: bool,
+    /// Its agent is run by this server.
+    pub hosted: bool,
     pub forwarded_to: Option<WorkspaceId>,
     /// How many live tokens it has.
     pub live_tokens: u32,

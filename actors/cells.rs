@@ -22,6 +22,7 @@ pub struct Cell {
     pub id: WorkspaceId,
     status: AtomicU8,
     external: AtomicBool,
+    hosted: AtomicBool,
     quarantined: AtomicBool,
     /// A check for silence is on its way.
     pub(crate) judging: AtomicBool,
@@ -38,11 +39,12 @@ pub struct Cell {
 }
 
 impl Cell {
-    pub(crate) fn new(id: WorkspaceId, status: Status, external: bool) -> Self {
+    pub(crate) fn new(id: WorkspaceId, status: Status) -> Self {
         Self {
             id,
             status: AtomicU8::new(status as u8),
-            external: AtomicBool::new(external),
+            external: AtomicBool::new(false),
+            hosted: AtomicBool::new(false),
             quarantined: AtomicBool::new(false),
             judging: AtomicBool::new(false),
             had_tokens: AtomicBool::new(false),
@@ -66,6 +68,11 @@ impl Cell {
         self.external.load(Ordering::Relaxed)
     }
 
+    /// Returns whether the runtime is `isomer`.
+    pub fn is_hosted(&self) -> bool {
+        self.hosted.load(Ordering::Relaxed)
+    }
+
     /// Returns whether its actor failed too often.
     pub fn is_quarantined(&self) -> bool {
         self.quarantined.load(Ordering::Acquire)
@@ -76,8 +83,9 @@ impl Cell {
         self.vitals.lock().clone()
     }
 
-    pub(crate) fn set_status(&self, status: Status, external: bool) {
+    pub(crate) fn set_status(&self, status: Status, external: bool, hosted: bool) {
         self.external.store(external, Ordering::Relaxed);
+        self.hosted.store(hosted, Ordering::Relaxed);
         self.status.store(status as u8, Ordering::Release);
     }
 
@@ -150,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_cell_is_taken_once_and_can_be_marked_again() {
-        let cell = Arc::new(Cell::new(WorkspaceId::random(), Status::Online, false));
+        let cell = Arc::new(Cell::new(WorkspaceId::random(), Status::Online));
         let (snapshots, mirror) = (Marked::snapshots(), Marked::mirror());
         for _ in 0..3 {
             snapshots.mark(&cell);
@@ -164,9 +172,9 @@ mod tests {
 
     #[test]
     fn every_status_survives_the_atomic() {
-        let cell = Cell::new(WorkspaceId::random(), Status::Online, false);
+        let cell = Cell::new(WorkspaceId::random(), Status::Online);
         for status in Status::ALL {
-            cell.set_status(status, true);
+            cell.set_status(status, true, true);
             assert_eq!(cell.status(), status);
         }
     }

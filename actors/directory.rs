@@ -14,11 +14,12 @@ use std::time::Duration;
 use parking_lot::RwLock;
 use ractor::{ActorRef, MessagingErr};
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio::sync::{broadcast, oneshot};
 
 use crate::address::Address;
 use crate::api::{
-    AgentChanged, AgentCommand, Followed, Glimpse, Patch, Registered, Registration, RuntimeError,
+    AgentChanged, AgentCommand, Followed, Glimpse, Patch, Registered, Registration, RunReport,
+    RuntimeError,
 };
 use crate::cells::Cell;
 use crate::context::Context;
@@ -195,6 +196,30 @@ impl Directory {
     ) -> Result<AgentChanged, RuntimeError> {
         let cell = self.cell(id)?;
         self.ask(&cell, |reply| WorkspaceMsg::Agent(command, reply)).await
+    }
+
+    /// Takes in what whoever runs a workspace's agent says; returns whether the status changed.
+    ///
+    /// # Errors
+    /// See [`RuntimeError`].
+    pub async fn report_run(
+        &self,
+        id: WorkspaceId,
+        report: RunReport,
+    ) -> Result<bool, RuntimeError> {
+        let cell = self.cell(id)?;
+        self.ask(&cell, |reply| WorkspaceMsg::Run(Box::new(report), reply)).await
+    }
+
+    /// Returns the workspaces of the runtime `isomer` that are not removed.
+    pub fn hosted(&self) -> Vec<WorkspaceId> {
+        self.context.indexes.hosted()
+    }
+
+    /// Returns the ids of hosted workspaces from now on, whenever their row is changed: hints
+    /// to look at them. A reader that is too slow misses some, is told so and looks at all.
+    pub fn watch_hosted(&self) -> broadcast::Receiver<WorkspaceId> {
+        self.context.indexes.watch_hosted()
     }
 
     /// Ends a quarantine by hand.

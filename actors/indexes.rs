@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use parking_lot::RwLock;
+use tokio::sync::broadcast;
 
 use crate::api::{Followed, Glimpse, MAX_HOPS};
 use crate::cells::{Cell, Cells};
@@ -23,6 +24,10 @@ use crate::tokens::TokenIndex;
 
 /// The runtime name of agents that run outside the platform.
 pub const EXTERNAL: &str = "external";
+/// The runtime name of built-in agents, which this server runs itself.
+pub const HOSTED: &str = "isomer";
+/// Hosted workspaces whose change has not been looked at; beyond that the host looks at all.
+const MAX_PLACEMENTS: usize = 1_024;
 /// The runtime that takes longer to start than others (contract 01 §9).
 pub const HERMES: &str = "hermes";
 
@@ -63,6 +68,8 @@ pub struct Indexes {
     pub(crate) patience: Patience,
     /// Workspaces whose silence is judged.
     heard: AtomicU64,
+    /// Ids of hosted workspaces whose row was changed.
+    placements: broadcast::Sender<WorkspaceId>,
 }
 
 impl Indexes {
@@ -76,6 +83,7 @@ impl Indexes {
             slots: Slots::new(),
             patience,
             heard: AtomicU64::new(0),
+            placements: broadcast::Sender::new(MAX_PLACEMENTS),
         }
     }
 
@@ -84,10 +92,11 @@ impl Indexes {
         self.hierarchy.write().put(row.id, row.parent_id, row.status == Status::Removed);
         let runtime = match row {
             IndexRow { external: true, .. } => EXTERNAL,
+            IndexRow { hosted: true, .. } => HOSTED,
             IndexRow { hermes: true, .. } => HERMES,
             _ => "",
         };
-        let cell = self.publish(row.id, row.status, row.external, runtime);
+        let cell = self.publish(row.id, row.status, runtime);
         cell.had_tokens.fetch_or(row.had_tokens, Ordering::Relaxed);
         self.set_forward(row.id, row.forwarded_to);
     }
@@ -111,9 +120,8 @@ impl Indexes {
     pub fn absorb(&self, change: &Change) {
         let row = &change.after;
         let removed = row.status == Status::Removed;
-        let external = row.runtime == EXTERNAL;
         self.hierarchy.write().put(row.id, row.parent_id, removed);
-        self.publish(row.id, row.status, external, &row.runtime);
+        self.publish(row.id, row.status, &row.runtime);
         self.set_forward(row.id, row.forwarded_to);
         for effect in &change.effects {
             match effect {
@@ -158,6 +166,7 @@ impl Indexes {
         Some(Glimpse {
             status: cell.status(),
             external: cell.is_external(),
+            hosted: cell.is_hosted(),
             forwarded_to: self.forwards.get(&id).map(|to| *to),
             live_tokens: cell.live_tokens.load(Ordering::Acquire),
             had_tokens: cell.had_tokens.load(Ordering::Relaxed),
@@ -182,6 +191,19 @@ impl Indexes {
         self.heard.load(Ordering::Relaxed)
     }
 
+    /// Returns the hosted workspaces that are not removed.
+    pub fn hosted(&self) -> Vec<WorkspaceId> {
+        let cells = self.cells.iter();
+        let hosted = cells.filter(|c| c.is_hosted() && c.status() != Status::Removed);
+        hosted.map(|cell| cell.id).collect()
+    }
+
+    /// Returns the ids of hosted workspaces from now on, whenever their row is changed, also
+    /// when it ceases to be hosted. A reader that is too slow is told so and looks at all.
+    pub fn watch_hosted(&self) -> broadcast::Receiver<WorkspaceId> {
+        self.placements.subscribe()
+    }
+
     /// Moves the deadline of a workspace that was heard of.
     pub(crate) fn renew(&self, cell: &Cell) {
         let wait = if cell.is_external() { self.patience.external_ttl } else { self.patience.ttl };
@@ -193,20 +215,26 @@ impl Indexes {
     }
 
     /// Publishes a status, and claims or releases the deadline that goes with it.
-    fn publish(&self, id: WorkspaceId, status: Status, external: bool, runtime: &str) -> Arc<Cell> {
+    fn publish(&self, id: WorkspaceId, status: Status, runtime: &str) -> Arc<Cell> {
         let mut new = false;
         let cell = Arc::clone(
             self.cells
                 .entry(id)
                 .or_insert_with(|| {
                     new = true;
-                    Arc::new(Cell::new(id, status, external))
+                    Arc::new(Cell::new(id, status))
                 })
                 .value(),
         );
         let before = cell.status();
         let was_heard = !new && before.is_heard();
-        cell.set_status(status, external);
+        let hosted = runtime == HOSTED;
+        let tell = hosted || cell.is_hosted();
+        cell.set_status(status, runtime == EXTERNAL, hosted);
+        if tell {
+            // Nobody listens before the host starts, and it begins by looking at all.
+            let _ = self.placements.send(id);
+        }
         // Only signs of life move a deadline: a change of its name keeps nobody alive.
         let waits_on = before == status || (was_heard && status.is_heard());
         match (self.patience.with(status, runtime), cell.slot()) {

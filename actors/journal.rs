@@ -408,6 +408,7 @@ async fn reload(store: &dyn Store, indexes: &Indexes, id: WorkspaceId) -> Result
             forwarded_to: record.forwarded_to,
             status: record.status,
             external: record.runtime == crate::indexes::EXTERNAL,
+            hosted: record.runtime == crate::indexes::HOSTED,
             hermes: record.runtime == crate::indexes::HERMES,
             had_tokens: loaded.had_tokens,
         });

@@ -81,6 +81,8 @@ pub struct IndexRow {
     pub forwarded_to: Option<WorkspaceId>,
     pub status: Status,
     pub external: bool,
+    /// Its agent is run by this server.
+    pub hosted: bool,
     /// The runtime that takes longer to start than others.
     pub hermes: bool,
     /// Whether it ever had a token, live or revoked.

@@ -18,7 +18,9 @@ use tokio::sync::oneshot;
 use tracing::{Instrument, debug_span};
 
 use self::decide::Step;
-use crate::api::{AgentChanged, AgentCommand, Patch, Registered, Registration, RuntimeError};
+use crate::api::{
+    AgentChanged, AgentCommand, Patch, Registered, Registration, RunReport, RuntimeError,
+};
 use crate::cells::Cell;
 use crate::context::Context;
 use crate::domain::beat::Beat;
@@ -50,6 +52,8 @@ pub enum WorkspaceMsg {
     Patch(Box<Patch>, Reply<()>),
     /// The agent assignment is to be changed.
     Agent(AgentCommand, Reply<AgentChanged>),
+    /// Whoever runs its agent says so. Answers whether its status changed.
+    Run(Box<RunReport>, Reply<bool>),
     /// Its deadline seems to have passed. Answers whether its status changed.
     Silent(Reply<bool>),
     /// Somebody else has changed the row.
@@ -64,6 +68,7 @@ impl WorkspaceMsg {
             Self::Card(..) => "card",
             Self::Patch(..) => "patch",
             Self::Agent(..) => "agent",
+            Self::Run(..) => "run",
             Self::Silent(..) => "silent",
             Self::Reload => "reload",
         }
@@ -151,6 +156,7 @@ impl WorkspaceActor {
                 let decide = |held: &Held| decide::agent(held, &command);
                 answer(reply, self.change(state, decide).await)
             }
+            WorkspaceMsg::Run(report, reply) => answer(reply, self.run(&report, state).await),
             WorkspaceMsg::Silent(reply) => answer(reply, self.silent(state).await),
             WorkspaceMsg::Reload => {
                 state.held = None;
@@ -238,6 +244,14 @@ impl WorkspaceActor {
             self.context.indexes.hierarchy.read().check_parent(self.cell.id, parent)?;
         }
         decide::patch(held, patch)
+    }
+
+    async fn run(&self, report: &RunReport, state: &mut State) -> Result<bool, Failure> {
+        let changed = self.change(state, |held| decide::run(held, report)).await?;
+        if changed {
+            let _ = self.context.mirror.cast(MirrorMsg::Clear(self.cell.id));
+        }
+        Ok(changed)
     }
 
     /// A notice or a sweep may be older than the last beat: the deadline decides.

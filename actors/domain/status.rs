@@ -48,7 +48,9 @@ pub enum Trigger {
     Beat(Health),
     /// Nothing was heard for the liveness limit.
     Silence,
-    /// Provisioning failed or took too long.
+    /// Whoever runs the agent saw it end.
+    Exited,
+    /// Provisioning failed or took too long, or an agent that kept ending was given up.
     ProvisionFailed,
     /// A restart, resume or wake-up began.
     Provision,
@@ -88,8 +90,8 @@ impl Status {
             (Provisioning | AwaitingAgent | Offline, Trigger::Beat(_)) => Online,
             (Online, Trigger::Beat(Health::Sick)) => Degraded,
             (Degraded, Trigger::Beat(Health::Well)) => Online,
-            (Online | Degraded, Trigger::Silence) => Offline,
-            (Provisioning, Trigger::ProvisionFailed) => Failed,
+            (Online | Degraded, Trigger::Silence | Trigger::Exited) => Offline,
+            (Provisioning | Offline, Trigger::ProvisionFailed) => Failed,
             (Online | Degraded, Trigger::Hibernate) => Hibernating,
             (Hibernating, Trigger::Asleep) => Hibernated,
             (same, _) => same,
@@ -136,12 +138,13 @@ mod tests {
 
     use super::*;
 
-    const TRIGGERS: [Trigger; 11] = [
+    const TRIGGERS: [Trigger; 12] = [
         Trigger::Register,
         Trigger::Beat(Health::Sick),
         Trigger::Beat(Health::Unclear),
         Trigger::Beat(Health::Well),
         Trigger::Silence,
+        Trigger::Exited,
         Trigger::ProvisionFailed,
         Trigger::Provision,
         Trigger::Pause,
@@ -175,6 +178,12 @@ mod tests {
         #[test]
         fn silence_only_moves_what_is_heard(status in statuses()) {
             prop_assert_eq!(status.after(Trigger::Silence) != status, status.is_heard());
+        }
+
+        #[test]
+        fn an_end_is_never_taken_for_a_failure_or_a_recovery(status in statuses()) {
+            let after = status.after(Trigger::Exited);
+            prop_assert!(after == status || after == Status::Offline);
         }
 
         #[test]

@@ -6,7 +6,9 @@ mod fake;
 use std::sync::Arc;
 use std::time::Duration;
 
-use isomer_actors::api::{NewWorkspace, Patch, Registration, RemoveOptions, RuntimeError, Start};
+use isomer_actors::api::{
+    NewWorkspace, Patch, Registration, RemoveOptions, RunReport, RuntimeError, Start,
+};
 use isomer_actors::directory::Directory;
 use isomer_actors::domain::beat::Beat;
 use isomer_actors::domain::change::LayoutPatch;
@@ -375,4 +377,33 @@ async fn the_end_writes_what_is_left() {
     let last = store.vitals_written().pop().unwrap();
     assert_eq!(last[0].vitals.current_task, "last words");
     assert!(mirror.heard().contains(&id));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agents_end_is_recorded_at_once_and_only_once() {
+    let world = world().await;
+    let (id, other) = (WorkspaceId::random(), world.online().await);
+    let mut changed = world.directory.watch_hosted();
+    let hosted = NewWorkspace { runtime: "isomer".to_owned(), ..new_workspace(id) };
+    world.directory.create(hosted).await.unwrap();
+    assert_eq!(changed.recv().await.unwrap(), id);
+    assert_eq!(world.directory.hosted(), [id], "and not {other}");
+    world.directory.register(registration(id)).await.unwrap();
+
+    let report = |report| world.directory.report_run(id, report);
+    assert!(report(RunReport::Ended).await.unwrap());
+    assert_eq!(world.status(id), Status::Offline);
+    assert!(!report(RunReport::Ended).await.unwrap(), "it had ended already");
+    assert!(report(RunReport::Starting).await.unwrap());
+    assert_eq!(world.store.record(id).unwrap().url, None, "nobody is there yet");
+    assert!(!report(RunReport::Ended).await.unwrap(), "it was not there yet");
+    world.directory.register(registration(id)).await.unwrap();
+    assert_eq!(world.status(id), Status::Online);
+
+    report(RunReport::Ended).await.unwrap();
+    assert!(report(RunReport::GivenUp { error: "it panicked".to_owned() }).await.unwrap());
+    assert_eq!(world.status(id), Status::Failed);
+    world.directory.remove(id, RemoveOptions::default()).await.unwrap();
+    assert!(matches!(report(RunReport::Starting).await, Err(RuntimeError::Removed)));
+    assert!(world.directory.hosted().is_empty());
 }

@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Held;
-use crate::api::{AgentChanged, AgentCommand, Patch, Registered, Registration, RuntimeError};
+use crate::api::{
+    AgentChanged, AgentCommand, Patch, Registered, Registration, RunReport, RuntimeError,
+};
 use crate::domain::beat::{DEGRADE_AT, Vitals, WEDGED};
 use crate::domain::change::{AgentStatus, Draft, Effect, LayoutPatch};
 use crate::domain::event::recorded;
@@ -190,6 +192,43 @@ pub(super) fn silence(held: &Held, patience: &Patience) -> (Option<Step>, bool) 
     let mut step = Step::new(after, Draft::new(recorded::WORKSPACE_PROVISION_FAILED, payload));
     step.effects.push(Effect::SampleError(error));
     (Some(step), true)
+}
+
+/// Decides what whoever runs the agent says of it (contract 01 §9). Answers whether the status
+/// changes.
+pub(super) fn run(held: &Held, report: &RunReport) -> Decision<bool> {
+    let record = &held.record;
+    let trigger = match report {
+        RunReport::Starting => Trigger::Provision,
+        RunReport::Ended => Trigger::Exited,
+        RunReport::GivenUp { .. } => Trigger::ProvisionFailed,
+    };
+    let status = record.status.after(trigger);
+    match (record.status, status) {
+        (Status::Removed, _) => return Err(RuntimeError::Removed),
+        (before, after) if before == after => return Ok((None, false)),
+        _ => {}
+    }
+    let after = Record { status, ..record.clone() };
+    let step = match report {
+        RunReport::Starting => {
+            let payload =
+                json!({"name": record.name, "tier": record.tier, "runtime": record.runtime});
+            // Nobody is there until the agent registers where it is now.
+            let after = Record { url: None, ..after };
+            Step::new(after, Draft::new(recorded::WORKSPACE_PROVISIONING, payload))
+        }
+        RunReport::Ended => Step::new(after, Draft::new(recorded::WORKSPACE_OFFLINE, json!({}))),
+        RunReport::GivenUp { error } => {
+            let payload =
+                json!({"error": error, "runtime": record.runtime, "source": "agent_host"});
+            let draft = Draft::new(recorded::WORKSPACE_PROVISION_FAILED, payload);
+            let mut step = Step::new(after, draft);
+            step.effects.push(Effect::SampleError(error.clone()));
+            step
+        }
+    };
+    Ok((Some(step), true))
 }
 
 /// Decides an agent command (contract 06 §1).

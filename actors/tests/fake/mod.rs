@@ -194,6 +194,7 @@ impl StructureStore for FakeStore {
             forwarded_to: record.forwarded_to,
             status: record.status,
             external: false,
+            hosted: record.runtime == "isomer",
             hermes: record.runtime == "hermes",
             had_tokens: rows.tokens.contains(&record.id),
         };

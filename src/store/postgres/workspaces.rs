@@ -8,7 +8,7 @@ use isomer_actors::domain::change::{Change, Head};
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::record::{Access, Record};
 use isomer_actors::domain::status::Status;
-use isomer_actors::indexes::{EXTERNAL, HERMES};
+use isomer_actors::indexes::{EXTERNAL, HERMES, HOSTED};
 use isomer_actors::ports::{IndexRow, Outline, OutlineRow, StoreError};
 use serde_json::Value;
 use sqlx::postgres::PgRow;
@@ -102,6 +102,7 @@ pub fn index_row(row: &PgRow, operation: &'static str) -> Result<IndexRow, Store
         forwarded_to: c.opt_workspace("forwarded_to")?,
         status: c.parsed("status_text", Status::parse)?,
         external: c.get::<Option<&str>>("runtime")? == Some(EXTERNAL),
+        hosted: c.get::<Option<&str>>("runtime")? == Some(HOSTED),
         hermes: c.get::<Option<&str>>("runtime")? == Some(HERMES),
         had_tokens: c.get("had_tokens")?,
     })
