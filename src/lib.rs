@@ -17,6 +17,7 @@ pub mod keys;
 pub mod lifecycle;
 pub mod live;
 pub mod net;
+pub mod provision;
 pub mod redis;
 pub mod store;
 pub mod telemetry;

@@ -20,7 +20,7 @@ const OWNER_ONLY: u32 = 0o600;
 
 /// The workspace this agent is, and where that is remembered.
 #[derive(Debug)]
-pub(super) struct Identity {
+pub struct Identity {
     workspace_id: Uuid,
     stored: Option<SecretString>,
     file: Option<PathBuf>,
@@ -48,7 +48,7 @@ impl Identity {
     /// # Errors
     /// The file cannot be read, written or understood, or is another
     /// workspace's: its token is not overwritten.
-    pub(super) async fn open(config: &AgentConfig) -> Result<Self, AgentError> {
+    pub async fn open(config: &AgentConfig) -> Result<Self, AgentError> {
         let Some(path) = &config.token_file else {
             let workspace_id = config.workspace_id.unwrap_or_else(Uuid::new_v4);
             return Ok(Self { workspace_id, stored: None, file: None });
@@ -71,21 +71,25 @@ impl Identity {
         Ok(identity)
     }
 
-    pub(super) fn workspace_id(&self) -> Uuid {
+    /// The workspace.
+    pub fn workspace_id(&self) -> Uuid {
         self.workspace_id
     }
 
     /// The token found in the file.
-    pub(super) fn stored_token(&self) -> Option<&SecretString> {
+    pub fn stored_token(&self) -> Option<&SecretString> {
         self.stored.as_ref()
     }
 
     /// Remembers a token just received. Without a file it lives in memory only.
     ///
+    /// # Errors
+    /// The file cannot be written.
+    ///
     /// # Cancel safety
     /// Not cancel safe, but harmless: the old file stays until the new one is
     /// complete.
-    pub(super) async fn keep(&self, token: &SecretString) -> Result<(), AgentError> {
+    pub async fn keep(&self, token: &SecretString) -> Result<(), AgentError> {
         self.write(Some(token)).await
     }
 

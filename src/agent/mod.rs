@@ -13,7 +13,6 @@
 //! both generations is a few hundred lines of pure, property-tested code.
 
 mod card;
-mod demo;
 mod identity;
 mod membership;
 mod model;
@@ -39,7 +38,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-pub use demo::{Demo, demo_agents};
+pub use identity::Identity;
 pub use settings::{AgentArgs, SettingError};
 
 /// How often an agent beats when nothing else is said (contract 10 §1.3).

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use isomer_actors::directory::Directory;
 use isomer_actors::indexes::Patience;
 use isomer_actors::ports::{LivenessMirror, Relay, Store};
 use isomer_actors::tree::{Ports, Settings, StartError, Tree};
@@ -14,10 +15,10 @@ use prometheus::Registry;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
-use crate::agent;
 use crate::clock::SystemClock;
 use crate::config::{Config, LivenessConfig, StoreConfig};
 use crate::history::History;
@@ -36,6 +37,7 @@ use crate::keys::setup::{self, SetupError};
 use crate::keys::vault::Vault;
 use crate::lifecycle::Lifecycle;
 use crate::net::serve::serve;
+use crate::provision::{self, BuiltIn, Host, HostWork, Runtime};
 use crate::redis::{LocalMirror, LocalRelay, RedisError, RedisMirror, RedisRelay};
 use crate::store::postgres::{ConnectError, PgStore};
 use crate::store::sqlite::{OpenError, SqliteStore};
@@ -95,10 +97,10 @@ pub async fn run(
     let custody = open_keys(&config, key_store, metrics).await?;
     let mut tree = Tree::start(ports, settings, &registry).await?;
 
-    let readiness = Readiness::default();
     let admin_token = secrets::admin_token(&config)?;
-    let app =
-        shared(&config, &tree, store, registry, readiness.clone(), admin_token.clone(), custody)?;
+    let (host, agents) = agent_host(&config, &tree, &store, address);
+    let app = shared(&config, &tree, store, registry, admin_token, custody, host)?;
+    let readiness = app.readiness.clone();
     let stopping = app.stopping.clone();
     let seeds = tokio::spawn(sweep_seeds(app.secrets.vault().clone(), stopping.clone()));
     let link = login_link(address, app.sessions.login_code());
@@ -113,7 +115,8 @@ pub async fn run(
         dropped.clone(),
     ));
     let warm_up = tokio::spawn(Tree::warm_up(tree.directory()));
-    let demo = start_demo(&config, empty, address, admin_token, stopping.clone());
+    create_demo(&config, empty, &tree.directory()).await;
+    let agents = tokio::spawn(agents.run(stopping.clone()));
     readiness.ready();
     announce(&link);
 
@@ -126,10 +129,10 @@ pub async fn run(
     lifecycle.soft.cancel();
     warm_up.abort();
     seeds.abort();
-    if let Some(demo) = demo {
-        let _ = tokio::time::timeout(DRAIN_LIMIT, demo).await;
-    }
-    if tokio::time::timeout(DRAIN_LIMIT, server).await.is_err() {
+    // Agents are clients of this server: they end while it still answers.
+    let agents = tokio::time::timeout(DRAIN_LIMIT, AbortOnDropHandle::new(agents));
+    let (_, served) = tokio::join!(agents, tokio::time::timeout(DRAIN_LIMIT, server));
+    if served.is_err() {
         warn!("some requests did not finish in time");
         dropped.cancel();
     }
@@ -222,9 +225,9 @@ fn shared(
     tree: &Tree,
     store: Arc<dyn Store>,
     registry: Registry,
-    readiness: Readiness,
     admin_token: SecretString,
     custody: Custody,
+    host: Host,
 ) -> Result<App, AppError> {
     let external = config.platform.external_platform_url.as_deref().unwrap_or_default();
     let secure = external.starts_with("https://");
@@ -233,6 +236,7 @@ fn shared(
         directory: tree.directory(),
         tokens: tree.tokens(),
         live: tree.live(),
+        host,
         secrets: Secrets::new(custody.vault().clone(), custody.clone(), Arc::new(SystemClock)),
         custody,
         rotating: Arc::default(),
@@ -244,30 +248,37 @@ fn shared(
         admin_token,
         sessions,
         registry,
-        readiness,
+        readiness: Readiness::default(),
         digests: Digests::default(),
         history: History::default(),
         stopping: CancellationToken::new(),
     }))
 }
 
-/// Two built-in agents, so that a first look finds something alive. They come back as long as
-/// their workspaces exist.
-fn start_demo(
+/// Returns the host of the agents that this server runs itself. Its work has not begun.
+fn agent_host(
     config: &Config,
-    empty: bool,
+    tree: &Tree,
+    store: &Arc<dyn Store>,
     address: SocketAddr,
-    token: SecretString,
-    stop: CancellationToken,
-) -> Option<tokio::task::JoinHandle<()>> {
-    let folder = config.data_dir.clone();
-    if !config.demo || !(empty || folder.join("agents").is_dir()) {
-        return None;
+) -> (Host, HostWork) {
+    let workspaces = Runtime { directory: tree.directory(), store: Arc::clone(store) };
+    let backend = BuiltIn {
+        platform_url: format!("http://{}", reachable(address)),
+        folder: config.data_dir.join("agents"),
+        tokens: tree.tokens(),
+    };
+    Host::new(Arc::new(workspaces), Arc::new(backend), config.hosted_agents)
+}
+
+/// Two agents in an empty database, so that a first look finds something alive.
+async fn create_demo(config: &Config, empty: bool, directory: &Directory) {
+    if !config.demo || !empty || config.hosted_agents == 0 {
+        return;
     }
-    let platform = format!("http://{}", reachable(address));
-    Some(tokio::spawn(async move {
-        agent::demo_agents(platform, token, &folder, stop).await;
-    }))
+    if let Err(error) = provision::create_demo(directory).await {
+        warn!(error = %isomer_actors::chain_of(&error), "the demo agents could not be created");
+    }
 }
 
 fn login_link(address: SocketAddr, code: &SecretString) -> String {

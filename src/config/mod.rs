@@ -32,8 +32,10 @@ pub struct Config {
     pub shutdown: Duration,
     /// `ISOMER_DATA_DIR` (`$XDG_DATA_HOME/isomer`, else `~/.local/share/isomer`).
     pub data_dir: PathBuf,
-    /// `ISOMER_DEMO` (0): start two built-in agents when the database is empty.
+    /// `ISOMER_DEMO` (0): create two workspaces of the runtime `isomer` in an empty database.
     pub demo: bool,
+    /// `ISOMER_HOSTED_AGENTS` (64): agents that this server runs itself at most; 0 for none.
+    pub hosted_agents: usize,
 }
 
 /// The edge.

@@ -87,6 +87,7 @@ impl Config {
             shutdown: env.seconds("ISOMER_SHUTDOWN_SECONDS", 1, 600)?.unwrap_or(secs(30)),
             data_dir: env.data_dir()?,
             demo: env.flag("ISOMER_DEMO")?.unwrap_or(false),
+            hosted_agents: env.number("ISOMER_HOSTED_AGENTS", 0, 10_000)?.unwrap_or(64) as usize,
         })
     }
 }
@@ -360,6 +361,7 @@ mod tests {
             ("LOG_FORMAT", "xml"),
             ("RUST_LOG", "isomer=verbose"),
             ("ISOMER_DEMO", "maybe"),
+            ("ISOMER_HOSTED_AGENTS", "many"),
         ] {
             let error = read(&[(variable, value)]).unwrap_err();
             assert_eq!(error.variable, variable, "{error}");

@@ -23,6 +23,7 @@ use crate::keys::custody::Custody;
 use crate::keys::rotation::{Progress, Rotation};
 use crate::keys::secrets::Secrets;
 use crate::net::guard::Mode;
+use crate::provision::Host;
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -38,6 +39,7 @@ pub struct Shared {
     /// Held while a rotation runs in this process.
     pub rotating: Arc<Mutex<()>>,
     pub live: Live,
+    pub host: Host,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub config: Config,

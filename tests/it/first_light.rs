@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::in_both_modes;
 use crate::support::{Mode, SOON, Server, eventually};
@@ -168,16 +168,27 @@ async fn two_servers_cannot_share_a_folder() {
     assert!(text.contains("another isomer server is using this folder"), "{text}");
 }
 
-#[tokio::test]
-async fn a_first_run_has_something_alive_to_look_at() {
-    let began = Instant::now();
-    let server = Server::with(Mode::Embedded, &[("ISOMER_DEMO", "1")]).await;
+/// Waits for two agents online and returns who they are.
+async fn two_online(server: &Server) -> Vec<(String, String)> {
     let admin = server.admin();
     eventually("two agents online", Duration::from_secs(10), || async {
         let list = admin.get("/workspaces").await.json();
-        let online = list.as_array()?.iter().filter(|w| w["status"] == "online").count();
-        (online == 2).then_some(())
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let online = list.as_array()?.iter().filter(|w| w["status"] == "online");
+        let mut who: Vec<_> = online.map(|w| (text(&w["name"]), text(&w["id"]))).collect();
+        who.sort();
+        (who.len() == 2 && list.as_array()?.len() == 2).then_some(who)
     })
-    .await;
+    .await
+}
+
+#[tokio::test]
+async fn a_first_run_has_something_alive_to_look_at() {
+    let began = Instant::now();
+    let mut server = Server::with(Mode::Embedded, &[("ISOMER_DEMO", "1")]).await;
+    let first = two_online(&server).await;
     assert!(began.elapsed() < Duration::from_secs(10));
+    assert!(server.stop().success());
+    server.restart();
+    assert_eq!(two_online(&server).await, first, "the same two come back, and no others");
 }

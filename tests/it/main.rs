@@ -8,6 +8,7 @@ mod canvas;
 mod deaths;
 mod events;
 mod first_light;
+mod hosted;
 mod keeping;
 mod keys;
 mod live;

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use isomer_actors::api::{NewWorkspace, Start};
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::record::Access;
-use isomer_actors::indexes::EXTERNAL;
+use isomer_actors::indexes::{EXTERNAL, HOSTED};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -82,6 +82,9 @@ pub async fn create(
 }
 
 async fn create_provisioned(app: &App, body: Body, access: Access, admin: &Admin) -> Answer {
+    if body.runtime.as_deref() == Some(HOSTED) && !app.host.has_room() {
+        return Err(no_room(app.host.limit()));
+    }
     let new = new_workspace(app, body, access, Start::Provision, admin).await?;
     let id = new.id;
     app.directory.create(new).await?;
@@ -92,6 +95,17 @@ async fn create_provisioned(app: &App, body: Body, access: Access, admin: &Admin
         "workspace_access": access.as_str(),
     });
     Ok(json_response(StatusCode::CREATED, &reply))
+}
+
+/// Better no workspace than one that waits for an agent nobody may start.
+fn no_room(limit: usize) -> ApiError {
+    let reason = match limit {
+        0 => "this server runs no agents itself (ISOMER_HOSTED_AGENTS=0)".to_owned(),
+        most => {
+            format!("this server runs {most} agents itself, and no more (ISOMER_HOSTED_AGENTS)")
+        }
+    };
+    ApiError::new(StatusCode::CONFLICT, "no room for another agent").field("runtime", reason)
 }
 
 async fn create_external(

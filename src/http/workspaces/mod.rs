@@ -4,6 +4,7 @@ mod connection;
 mod create;
 mod delete;
 mod forward;
+mod lifecycle;
 mod patch;
 mod read;
 mod state;
@@ -24,4 +25,6 @@ pub fn router() -> Router<App> {
         .route("/workspaces/{id}", get(read::get).patch(patch::patch).delete(delete::delete))
         .route("/workspaces/{id}/state", get(state::state))
         .route("/workspaces/{id}/forward", post(forward::forward))
+        .route("/workspaces/{id}/stop", post(lifecycle::stop))
+        .route("/workspaces/{id}/restart", post(lifecycle::restart))
 }
