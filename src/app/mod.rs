@@ -116,13 +116,17 @@ pub async fn run(
     ));
     let warm_up = tokio::spawn(Tree::warm_up(tree.directory()));
     create_demo(&config, empty, &tree.directory()).await;
-    let agents = tokio::spawn(agents.run(stopping.clone()));
+    let mut agents = AbortOnDropHandle::new(tokio::spawn(agents.run(stopping.clone())));
     readiness.ready();
     announce(&link);
 
     let failed = tokio::select! {
         () = lifecycle.soft.cancelled() => false,
         () = tree.failed() => true,
+        _ = &mut agents => {
+            error!("the agent host ended");
+            true
+        }
     };
     readiness.draining();
     stopping.cancel();
@@ -130,8 +134,12 @@ pub async fn run(
     warm_up.abort();
     seeds.abort();
     // Agents are clients of this server: they end while it still answers.
-    let agents = tokio::time::timeout(DRAIN_LIMIT, AbortOnDropHandle::new(agents));
-    let (_, served) = tokio::join!(agents, tokio::time::timeout(DRAIN_LIMIT, server));
+    let agents = async {
+        if !agents.is_finished() {
+            let _ = tokio::time::timeout(DRAIN_LIMIT, agents).await;
+        }
+    };
+    let ((), served) = tokio::join!(agents, tokio::time::timeout(DRAIN_LIMIT, server));
     if served.is_err() {
         warn!("some requests did not finish in time");
         dropped.cancel();
