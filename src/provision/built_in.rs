@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use isomer_actors::api::RuntimeError;
 use isomer_actors::chain_of;
+use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::token::Owner;
 use isomer_actors::tokens::{MAX_LIVE_PER_WORKSPACE, Tokens};
 use secrecy::ExposeSecret;
@@ -47,6 +49,15 @@ impl Backend for BuiltIn {
             Err(error) => Err(failure(&agent, &error)),
         }
     }
+
+    async fn forget(&self, id: WorkspaceId) {
+        match tokio::fs::remove_file(self.token_file(id)).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                warn!(workspace_id = %id, %error, "its agent's token file could not be removed");
+            }
+            _ => {}
+        }
+    }
 }
 
 impl BuiltIn {
@@ -61,10 +72,14 @@ impl BuiltIn {
             public_url: None,
             token: None,
             join_token: None,
-            token_file: Some(self.folder.join(format!("{}.json", agent.id))),
+            token_file: Some(self.token_file(agent.id)),
             heartbeat_every: HEARTBEAT_EVERY,
             openai: None,
         }
+    }
+
+    fn token_file(&self, id: WorkspaceId) -> PathBuf {
+        self.folder.join(format!("{id}.json"))
     }
 
     /// Sees to it that the token file holds a live token of this workspace.
@@ -82,7 +97,7 @@ impl BuiltIn {
                     let issued = self.tokens.issue(agent.id, &minted.stored).await;
                     issued.map(|added| added.then_some(minted.text))
                 }
-                Err(_) => Err(isomer_actors::api::RuntimeError::Unavailable(None)),
+                Err(_) => Err(RuntimeError::Unavailable(None)),
             };
             match issued {
                 Ok(Some(text)) => {
@@ -95,7 +110,7 @@ impl BuiltIn {
                     return Ok(());
                 }
                 // Removed a moment ago: the agent finds out by itself.
-                Err(isomer_actors::api::RuntimeError::NotFound) => return Ok(()),
+                Err(RuntimeError::NotFound) => return Ok(()),
                 Err(error) => {
                     let error = chain_of(&error);
                     warn!(workspace_id = %agent.id, %error, "no token could be issued; trying on");

@@ -67,6 +67,14 @@ impl Keeper {
     /// Runs the agent again and again. A panic is a failure like any other: the agent runs in a
     /// task of its own.
     pub async fn keep(mut self) -> Outcome {
+        let outcome = self.keep_running().await;
+        if outcome == Outcome::Done && self.workspaces.status(self.id).is_none_or(is_over) {
+            self.backend.forget(self.id).await;
+        }
+        outcome
+    }
+
+    async fn keep_running(&mut self) -> Outcome {
         // An order may be what this keeper was made for.
         self.pause(Duration::ZERO).await;
         loop {
@@ -188,4 +196,8 @@ impl Keeper {
             warn!(workspace_id = %self.id, ?report, %error, "the runtime could not be told");
         }
     }
+}
+
+fn is_over(status: Status) -> bool {
+    status == Status::Removed
 }

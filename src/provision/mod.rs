@@ -67,4 +67,7 @@ pub trait Backend: Send + Sync + 'static {
     /// # Cancel safety
     /// Dropping the future ends the agent as a crash would.
     async fn run(&self, agent: Wanted, stop: CancellationToken) -> Result<Ended, Failure>;
+
+    /// Clears what was kept for an agent that is not run here any more. Failure is logged.
+    async fn forget(&self, id: WorkspaceId);
 }

@@ -121,6 +121,10 @@ impl Backend for Fake {
             }
         }
     }
+
+    async fn forget(&self, _: WorkspaceId) {
+        self.0.note("forgotten");
+    }
 }
 
 fn start(world: &Arc<World>, limit: usize) -> (Host, CancellationToken, JoinHandle<()>) {
@@ -205,6 +209,7 @@ async fn who_finds_no_room_waits_until_another_is_removed() {
     world.put(first, Status::Removed);
     sleep(SECOND).await;
     assert_eq!(world.running(), [second]);
+    assert_eq!(world.seen().iter().filter(|(_, what)| *what == "forgotten").count(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -127,6 +127,8 @@ async fn a_removed_workspace_ends_its_agent(mode: Mode) {
 
     admin.delete(&format!("/workspaces/{parent}?confirm=true")).await.expect(200);
     closed(&below).await;
+    let file = server.folder.path().join(format!("data/agents/{child}.json"));
+    eventually("removed token file", SOON, || async { (!file.exists()).then_some(()) }).await;
     admin.post(&format!("/workspaces/{retired}/forward"), json!({"to": heir})).await.expect(200);
     closed(&old).await;
     assert!(is_listening(&new).await, "the others stay");
