@@ -3,17 +3,21 @@
 ISOMER_DEMO ?= 1
 export ISOMER_DEMO
 
-.PHONY: help run test bench fmt lint clean
+.PHONY: help run canvas test bench fmt lint clean
 
 help:
 	@echo "make run    build and start the server here, with two built-in agents (ISOMER_DEMO=0: none)"
+	@echo "make canvas build the page, if its sources changed (make run and make test do it, too)"
 	@echo "make test   install what is missing, start private servers, run every test, stop them"
 	@echo "make bench  measure heartbeats against a bare handler, on PostgreSQL and Redis"
 	@echo "make lint   formatting, clippy, licences and advisories"
 
-run:
+run: canvas
 	@cargo build --profile laptop --bin isomer
 	@exec target/laptop/isomer serve
+
+canvas:
+	@scripts/canvas
 
 test:
 	@scripts/test

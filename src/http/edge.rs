@@ -20,7 +20,7 @@ use super::gates::{Bearer, Caller};
 use super::rate_limit::{Key, Verdict};
 use super::state::App;
 
-/// Paths that get the strict policy (contract 00 §10).
+/// Paths that get the policy of contract 00 §10 for the API.
 const API: [&str; 15] = [
     "workspaces",
     "registry",
@@ -179,12 +179,11 @@ fn secure(headers: &mut HeaderMap, api: bool) {
     const PERMISSIONS: HeaderValue =
         HeaderValue::from_static("camera=(), microphone=(), geolocation=()");
     const STRICT: HeaderValue = HeaderValue::from_static("default-src 'self'");
-    const PAGE: HeaderValue = HeaderValue::from_static(
-        "default-src 'self'; script-src 'self' 'unsafe-inline'; \
-         style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; \
-         connect-src 'self' ws: wss:; font-src 'self' data:",
+    // Pages set their own. The contract's policy for other paths would allow inline scripts.
+    const NOTHING: HeaderValue = HeaderValue::from_static(
+        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     );
-    let policy = if api { STRICT } else { PAGE };
+    let policy = if api { STRICT } else { NOTHING };
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, NOSNIFF),
         (header::X_FRAME_OPTIONS, DENY),
@@ -206,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_strict_policy_is_for_the_api() {
+    fn the_api_has_its_own_policy() {
         for path in ["/workspaces", "/workspaces/x/state", "/ws", "/approvals/pending", "/health"] {
             assert!(is_api(path), "{path}");
         }

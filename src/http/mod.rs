@@ -9,11 +9,11 @@ pub mod error;
 pub mod events;
 pub mod gates;
 pub mod health;
-pub mod home;
 pub mod json;
 pub mod keys;
 pub mod metrics;
 pub mod org_tokens;
+pub mod page;
 pub mod rate_limit;
 pub mod registry;
 pub mod secrets;
@@ -40,9 +40,9 @@ pub fn router(app: App) -> Router {
         .merge(canvas::router())
         .merge(events::router())
         .merge(health::router())
-        .merge(home::router())
         .merge(keys::router())
         .merge(org_tokens::router())
+        .merge(page::router())
         .merge(registry::router())
         .merge(secrets::router())
         .merge(session::router())

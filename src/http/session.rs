@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -21,6 +21,7 @@ use subtle::ConstantTimeEq;
 
 use super::error::{ApiError, status};
 use super::gates::Caller;
+use super::page;
 use super::rate_limit::Verdict;
 use super::state::App;
 
@@ -145,7 +146,7 @@ async fn login(
     let known = same_secret(&login.token, app.sessions.login_code())
         || same_secret(&login.token, &app.admin_token);
     if !known {
-        return Ok(private((StatusCode::UNAUTHORIZED, Html(REFUSED)).into_response()));
+        return page::plain(StatusCode::UNAUTHORIZED, REFUSED).map(private);
     }
     let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, "/")]).into_response();
     let cookie = app.sessions.issue(app.clock.now().timestamp())?;
@@ -169,8 +170,7 @@ fn private(mut response: Response) -> Response {
     response
 }
 
-const REFUSED: &str = "<!doctype html><meta charset=utf-8><title>Isomer</title>\
-<p>This login link is not valid any more: links end when the server restarts.\
+const REFUSED: &str = "<p>This login link is not valid any more: links end when the server restarts.\n\
 <p>Take the newest one from the server's output, or open \
 <code>/login?token=</code> followed by the administrator token.";
 

@@ -13,6 +13,7 @@ mod keeping;
 mod keys;
 mod live;
 mod organisation;
+mod page;
 mod redis_adapters;
 mod schema_page;
 mod sdk_agents;

@@ -21,16 +21,16 @@ pub async fn info(State(app): State<App>, caller: Caller) -> Answer {
         "redis": app.config.redis.is_some(),
         "liveness_ttl_ms": app.config.liveness.ttl.as_millis() as u64,
         "caller": admin.name(),
-        "features": features(),
+        "features": features(&app),
     })))
 }
 
 /// The one place that says which optional parts are built in.
-fn features() -> Value {
+fn features(app: &App) -> Value {
     json!({
         "a2a": false,
         "approvals": false,
         "activity": false,
-        "hosted_agents": false,
+        "hosted_agents": app.config.hosted_agents > 0,
     })
 }
