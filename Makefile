@@ -3,12 +3,13 @@
 ISOMER_DEMO ?= 1
 export ISOMER_DEMO
 
-.PHONY: help run canvas test bench fmt lint clean
+.PHONY: help run canvas test fuzz bench fmt lint clean
 
 help:
 	@echo "make run    build and start the server here, with two built-in agents (ISOMER_DEMO=0: none)"
 	@echo "make canvas build the page, if its sources changed (make run and make test do it, too)"
 	@echo "make test   install what is missing, start private servers, run every test, stop them"
+	@echo "make fuzz   search the sealed formats for findings, 15 s a target (scripts/fuzz SECONDS: longer)"
 	@echo "make bench  measure heartbeats against a bare handler, on PostgreSQL and Redis"
 	@echo "make lint   formatting, clippy, licences and advisories"
 
@@ -22,6 +23,9 @@ canvas:
 test:
 	@scripts/test
 
+fuzz:
+	@scripts/fuzz
+
 bench:
 	@scripts/bench
 
@@ -32,4 +36,4 @@ lint:
 	@scripts/lint
 
 clean:
-	@rm -rf target .cache
+	@rm -rf target fuzz/target .cache
