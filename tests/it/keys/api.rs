@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{KEY, canary, sealed, set, values, workspace};
 use crate::in_both_modes;
-use crate::support::{Mode, Server};
+use crate::support::{Mode, SOON, Server, eventually};
 
 async fn secrets_are_listed_without_values_and_merged(mode: Mode) {
     let server = sealed(mode).await;
@@ -239,6 +239,48 @@ async fn a_purge_destroys_the_seed(mode: Mode) {
     assert_eq!(held, "isomer_seed_cache_held 1", "erased from memory too");
 }
 
+/// Writers of new secrets while their workspace is purged: the purge succeeds, and leaves nothing.
+async fn a_purge_waits_for_writers_and_keeps_them_out(mode: Mode) {
+    let server = sealed(mode).await;
+    let admin = server.admin();
+    for round in 0..12 {
+        let id = workspace(&admin, &format!("w{round}")).await;
+        set(&admin, Some(&id), "A_KEY", "v").await;
+        let writers: Vec<_> = (0..8)
+            .map(|writer| {
+                let (admin, path) = (admin.clone(), format!("/workspaces/{id}/secrets"));
+                tokio::spawn(async move {
+                    for number in 0..200 {
+                        let body = json!({"key": format!("K_{writer}_{number}"), "value": "v"});
+                        let status = admin.post(&path, body).await.status.as_u16();
+                        if status != 200 {
+                            return status;
+                        }
+                    }
+                    200
+                })
+            })
+            .collect();
+        // In the middle of it.
+        eventually("secrets of the writers", SOON, || async {
+            let list = admin.get(&format!("/workspaces/{id}/secrets")).await.expect(200);
+            (list.as_array().unwrap().len() > 8).then_some(())
+        })
+        .await;
+        admin.delete(&format!("/workspaces/{id}?purge=true")).await.expect(200);
+        for writer in writers {
+            let status = writer.await.unwrap();
+            assert!([200, 404, 410].contains(&status), "{status}");
+        }
+    }
+    for left in [
+        "SELECT CAST(count(*) AS TEXT) FROM workspace_secrets",
+        "SELECT CAST(count(*) AS TEXT) FROM data_keys WHERE workspace_id IS NOT NULL",
+    ] {
+        assert_eq!(server.sql(left).await, "0", "{left}");
+    }
+}
+
 async fn every_step_is_audited_and_the_trail_is_append_only(mode: Mode) {
     let server = sealed(mode).await;
     let admin = server.admin();
@@ -332,6 +374,7 @@ in_both_modes!(
     a_partial_bundle_is_refused,
     a_row_cannot_be_moved,
     a_purge_destroys_the_seed,
+    a_purge_waits_for_writers_and_keeps_them_out,
     every_step_is_audited_and_the_trail_is_append_only,
     a_read_that_cannot_be_audited_is_refused,
     without_a_key_values_are_in_clear_and_counted,
