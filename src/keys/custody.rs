@@ -89,11 +89,8 @@ impl Custody {
         let recorded = custody.vault.store().custody().await.map_err(store)?;
         let wrapping = custody.vault.store().wrapping_keys().await.map_err(store)?;
         let Some(ring) = custody.vault.ring() else {
-            if recorded.is_some() || !wrapping.is_empty() {
-                return Err(CustodyError::NoKey);
-            }
+            custody.verify().await?;
             warn!("no key is configured: secrets are stored in clear");
-            *custody.verified.lock().await = true;
             return Ok(custody);
         };
         if let Some((missing, _)) = wrapping.iter().find(|(key, _)| !ring.holds(key)) {
@@ -133,6 +130,21 @@ impl Custody {
         })
     }
 
+    /// Reads the check value again: another process may have raised the oldest format that is
+    /// read, or changed keys. What cannot be checked now stays as it is.
+    pub async fn recheck(&self) {
+        if !*self.verified.lock().await {
+            return;
+        }
+        match self.verify().await {
+            Ok(()) | Err(CustodyError::Kms | CustodyError::Other(_)) => {}
+            Err(error) => {
+                warn!(%error, "the check value changed: secrets are refused");
+                *self.verified.lock().await = false;
+            }
+        }
+    }
+
     /// Raises the oldest format that is still read, for good.
     ///
     /// # Errors
@@ -164,6 +176,9 @@ impl Custody {
 
     async fn verify(&self) -> Result<(), CustodyError> {
         let mut verified = self.verified.lock().await;
+        if self.vault.ring().is_none() {
+            return self.without_key().await.map(|()| *verified = true);
+        }
         let content = match self.vault.store().custody().await.map_err(store)? {
             Some(row) => {
                 self.check_tenant(&row)?;
@@ -179,6 +194,17 @@ impl Custody {
         }
         self.vault.raise_minimum(content.minimum_format);
         *verified = true;
+        Ok(())
+    }
+
+    /// Without a key only a database that never had one is served.
+    async fn without_key(&self) -> Result<(), CustodyError> {
+        let store_ = self.vault.store();
+        let recorded = store_.custody().await.map_err(store)?;
+        let wrapping = store_.wrapping_keys().await.map_err(store)?;
+        if recorded.is_some() || !wrapping.is_empty() {
+            return Err(CustodyError::NoKey);
+        }
         Ok(())
     }
 
