@@ -21,8 +21,10 @@ const PURPOSE: &str = "custody";
 const KEY: &str = "check";
 /// How often a lost race for the row is run again.
 const TRIES: usize = 5;
-/// Format 1 values that a new key is tried on.
+/// Format 1 values that a new key is tried on, at least while there are any.
 const SAMPLE: usize = 20;
+/// Values read at once to find them.
+const PAGE: usize = 200;
 
 /// Why secrets are not served at all.
 #[derive(Debug, thiserror::Error)]
@@ -255,17 +257,26 @@ impl Custody {
         if statics.is_empty() {
             return Ok(());
         }
-        let mut tried = false;
+        let mut tried = 0;
         for global in [true, false] {
-            let rows = self.vault.store().stale_secrets(global, None, SAMPLE).await;
-            for row in rows.map_err(store)?.iter().filter(|row| row.format == 1) {
-                if statics.iter().any(|key| v1::open(key, &row.bytes).is_ok()) {
-                    return Ok(());
+            let mut after = None;
+            // Values in other formats may come first: pages until enough were tried.
+            while tried < SAMPLE {
+                let rows = self.vault.store().stale_secrets(global, after, PAGE).await;
+                let rows = rows.map_err(store)?;
+                let Some(last) = rows.last() else {
+                    break;
+                };
+                after = Some(last.id);
+                for row in rows.iter().filter(|row| row.format == 1) {
+                    if statics.iter().any(|key| v1::open(key, &row.bytes).is_ok()) {
+                        return Ok(());
+                    }
+                    tried += 1;
                 }
-                tried = true;
             }
         }
-        if tried { Err(CustodyError::WrongStatic) } else { Ok(()) }
+        if tried > 0 { Err(CustodyError::WrongStatic) } else { Ok(()) }
     }
 
     async fn update(&self, change: impl Fn(&mut Content)) -> Result<(), KeyError> {
