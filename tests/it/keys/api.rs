@@ -116,6 +116,36 @@ async fn bad_input_is_named_and_changes_nothing(mode: Mode) {
     assert_eq!(values(&admin, &id).await, json!({}));
 }
 
+/// A bundle is bounded.
+async fn a_thousand_secrets_are_enough(mode: Mode) {
+    let server = sealed(mode).await;
+    let admin = server.admin();
+    let id = workspace(&admin, "one").await;
+    set(&admin, Some(&id), "FIRST", "v").await;
+    let new = if mode == Mode::Production { "gen_random_uuid()" } else { "hex(randomblob(16))" };
+    let fill = format!(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999)
+         INSERT INTO workspace_secrets (id, workspace_id, key, encrypted_value, encryption_version,
+             created_at, updated_at)
+         SELECT {new}, workspace_id, 'K_' || i, encrypted_value, encryption_version,
+             created_at, updated_at FROM workspace_secrets, n"
+    );
+    server.tamper(&fill).await.unwrap();
+    let path = format!("/workspaces/{id}/secrets");
+    let refused = admin.post(&path, json!({"key": "ONE_MORE", "value": "v"})).await.expect(400);
+    assert_eq!(
+        (&refused["field"], &refused["error"]),
+        (&json!("key"), &json!("invalid request body"))
+    );
+    set(&admin, Some(&id), "FIRST", "another value").await;
+    admin.delete(&format!("{path}/K_7")).await.expect(200);
+    set(&admin, Some(&id), "ONE_MORE", "v").await;
+    let secrets: serde_json::Map<_, _> =
+        (0..1_001).map(|number| (format!("K_{number}"), json!("v"))).collect();
+    let body = json!({"name": "two", "secrets": secrets});
+    assert_eq!(admin.post("/workspaces", body).await.expect(400)["field"], "secrets");
+}
+
 async fn only_the_own_agent_gets_the_values(mode: Mode) {
     let server = sealed(mode).await;
     let admin = server.admin();
@@ -369,6 +399,7 @@ in_both_modes!(
     the_model_is_a_secret,
     a_workspace_is_created_with_its_secrets,
     bad_input_is_named_and_changes_nothing,
+    a_thousand_secrets_are_enough,
     only_the_own_agent_gets_the_values,
     dependents_and_validation,
     a_partial_bundle_is_refused,
