@@ -39,6 +39,11 @@ pub enum TenantError {
     Unknown,
     #[error("ttl: 1 to {} seconds are accepted", LONGEST_LIFE.as_secs())]
     Life,
+    #[error(
+        "--force: nothing was done. The tenant has not started since its last rotation, so what it seals is \
+         still under the key that this rotation would forget; start it and run isomer keys rewrap in it first"
+    )]
+    NotBooted,
     #[error("somebody else changed the tenant; nothing was done")]
     Moved,
     /// One text for every cause: unknown, used up, expired.
@@ -123,12 +128,18 @@ impl Tenants {
     }
 
     /// Makes a new key. The tenant's next boot gets both, so that it can rewrap; the rotation
-    /// after this one forgets the old key.
+    /// after this one forgets the old key. So a tenant that has not booted since its last rotation
+    /// is left alone unless `force` is given: it would lose what it seals.
     ///
     /// # Errors
-    /// `Unknown`, `Moved`, `Key`.
-    pub async fn rotate(&self, name: &str, actor: &str) -> Result<i64, TenantError> {
+    /// `Unknown`, `NotBooted`, `Moved`, `Key`.
+    pub async fn rotate(&self, name: &str, force: bool, actor: &str) -> Result<i64, TenantError> {
         let row = self.active(name).await?;
+        if let (Some(at), false) = (row.rotated_at, force)
+            && !self.store.booted_since(name, at).await?
+        {
+            return Err(TenantError::NotBooted);
+        }
         let version = row.key_version + 1;
         let wrapped = self.new_key(name, version).await?;
         let audit = self.audit(actor, "rotate", name, "ok");

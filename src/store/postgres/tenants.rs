@@ -160,6 +160,19 @@ impl TenantStore for PgTenants {
         Ok(true)
     }
 
+    async fn booted_since(&self, id: &str, at: DateTime<Utc>) -> Result<bool, StoreError> {
+        sqlx::query(
+            "SELECT 1 FROM tenant_audit WHERE tenant_id = $1 AND action = 'boot'
+                 AND outcome = 'ok' AND at >= $2 LIMIT 1",
+        )
+        .bind(id)
+        .bind(at)
+        .fetch_optional(&self.pool)
+        .await
+        .map(|row| row.is_some())
+        .map_err(|error| classify(READ, error))
+    }
+
     async fn add_boot_token(
         &self,
         token: &NewBootToken,

@@ -1,6 +1,7 @@
 //! The control plane's database: `tenants`, `boot_tokens`, `tenant_audit`.
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use isomer_actors::ports::StoreError;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{SqliteConnection, SqlitePool};
@@ -174,6 +175,19 @@ impl TenantStore for SqliteTenants {
         append(&mut transaction, audit).await?;
         transaction.commit().await.map_err(|error| unknown(WRITE, error))?;
         Ok(true)
+    }
+
+    async fn booted_since(&self, id: &str, at: DateTime<Utc>) -> Result<bool, StoreError> {
+        sqlx::query(
+            "SELECT 1 FROM tenant_audit WHERE tenant_id = $1 AND action = 'boot'
+                 AND outcome = 'ok' AND at >= $2 LIMIT 1",
+        )
+        .bind(id)
+        .bind(time(at))
+        .fetch_optional(&self.pool)
+        .await
+        .map(|row| row.is_some())
+        .map_err(|error| classify(READ, error))
     }
 
     async fn add_boot_token(
