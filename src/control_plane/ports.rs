@@ -96,7 +96,8 @@ pub trait TenantStore: Send + Sync {
     /// Returns whether the tenant was handed its key at or after `at`.
     async fn booted_since(&self, id: &str, at: DateTime<Utc>) -> Result<bool, StoreError>;
 
-    /// Adds a boot token of a tenant that is not destroyed; returns whether there is one.
+    /// Adds a boot token of a tenant that is not destroyed; returns whether there is one. Its
+    /// tokens that expired 30 days before are deleted: the audit trail still names them.
     async fn add_boot_token(
         &self,
         token: &NewBootToken,

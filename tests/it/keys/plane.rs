@@ -269,6 +269,23 @@ async fn a_key_in_use_is_not_forgotten(mode: Mode) {
     plane.tenants(&["rotate", "acme", "--force"]).unwrap();
 }
 
+/// Boot tokens do not pile up.
+async fn tokens_long_expired_are_deleted(mode: Mode) {
+    let plane = Plane::start(mode).await;
+    plane.tenants(&["create", "acme"]).unwrap();
+    plane.tenants(&["boot-token", "acme"]).unwrap();
+    let past = match mode {
+        Mode::Production => "now() - interval '31 days'",
+        Mode::Embedded => "'2020-01-01T00:00:00.000000Z'",
+    };
+    plane.sql(&format!("UPDATE boot_tokens SET expires_at = {past}")).await;
+    plane.tenants(&["boot-token", "acme"]).unwrap();
+    let left = plane.sql("SELECT tenant_id FROM boot_tokens").await;
+    assert_eq!(left.len(), 1, "the new one alone");
+    let issued = plane.sql("SELECT outcome FROM tenant_audit WHERE action = 'issue'").await;
+    assert_eq!(issued.len(), 3, "all are in the trail");
+}
+
 /// One tenant's wrapped key in another's row: the context carries the tenant.
 async fn a_wrapped_key_opens_for_its_tenant_alone(mode: Mode) {
     let plane = Plane::start(mode).await;
@@ -305,6 +322,7 @@ in_both_modes!(
     tokens_expire_and_cost_nothing_in_an_outage,
     a_tenants_key_is_rotated_and_destroyed,
     a_key_in_use_is_not_forgotten,
+    tokens_long_expired_are_deleted,
     a_wrapped_key_opens_for_its_tenant_alone,
     a_control_plane_needs_kms_in_production,
 );
