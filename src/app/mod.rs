@@ -34,7 +34,6 @@ use crate::keys::metrics::KeyMetrics;
 use crate::keys::ports::KeyStore;
 use crate::keys::secrets::Secrets;
 use crate::keys::setup::{self, SetupError};
-use crate::keys::vault::Vault;
 use crate::lifecycle::Lifecycle;
 use crate::net::serve::serve;
 use crate::provision::{self, BuiltIn, Host, HostWork, Runtime};
@@ -49,6 +48,8 @@ const _: () = assert!(cfg!(panic = "unwind"), "supervision needs unwinding panic
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Between two looks for seeds that are too old.
 const SWEEP_SEEDS_EVERY: Duration = Duration::from_secs(30);
+/// Between two looks at the check value, which another process may have changed.
+const RECHECK_KEYS_EVERY: Duration = Duration::from_secs(5);
 /// How long open requests may take to finish at the end.
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 
@@ -102,7 +103,7 @@ pub async fn run(
     let app = shared(&config, &tree, store, registry, admin_token, custody, host)?;
     let readiness = app.readiness.clone();
     let stopping = app.stopping.clone();
-    let seeds = tokio::spawn(sweep_seeds(app.secrets.vault().clone(), stopping.clone()));
+    let seeds = tokio::spawn(keep_keys(app.custody.clone(), stopping.clone()));
     let link = login_link(address, app.sessions.login_code());
     secrets::keep_link(&config, &link)?;
 
@@ -191,11 +192,15 @@ pub async fn open_keys(
     Ok(setup::open(&config.keys, environment, org_id, store, clock, metrics).await?)
 }
 
-/// Erases seeds that are too old, until the server stops.
-async fn sweep_seeds(vault: Vault, stopping: CancellationToken) {
+/// Erases seeds that are too old and reads the check value again, until the server stops.
+async fn keep_keys(custody: Custody, stopping: CancellationToken) {
+    let mut sweep = tokio::time::interval(SWEEP_SEEDS_EVERY);
+    let mut recheck = tokio::time::interval(RECHECK_KEYS_EVERY);
+    recheck.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            () = tokio::time::sleep(SWEEP_SEEDS_EVERY) => vault.seeds().sweep(),
+            _ = sweep.tick() => custody.vault().seeds().sweep(),
+            _ = recheck.tick() => custody.recheck().await,
             () = stopping.cancelled() => return,
         }
     }

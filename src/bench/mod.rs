@@ -1,15 +1,17 @@
-//! `isomer bench`: heartbeats against a server in its own process, and against a bare handler
-//! that parses the same header and body, in turn, in one run. Prints ratios.
+//! `isomer bench`: a server in its own process and what it is compared with, in turn, in one run:
+//! heartbeats beside a bare handler, secrets in format 3 beside format 1. Prints ratios.
 //!
 //! Everything stays on loopback and is bounded in connections, rounds and time.
 
 mod bare;
+mod kms;
 mod load;
 mod report;
+mod secrets;
 
 use std::io::BufRead;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -25,6 +27,9 @@ use crate::http::token;
 pub enum BenchCommand {
     /// Heartbeats per second and their latency, beside a bare handler.
     Heartbeat(HeartbeatArgs),
+    /// Secrets written and read per second, format 3 beside format 1; with `--kms-url`, calls at
+    /// KMS and reads while it is cut off.
+    Secrets(secrets::SecretsArgs),
     /// The bare handler (started by `heartbeat`).
     #[command(hide = true)]
     Bare,
@@ -69,6 +74,8 @@ pub enum BenchError {
     Prepare(#[from] reqwest::Error),
     #[error("the server answered something else than ok")]
     Refused,
+    #[error("--kms-url: {0} is no http://address:port of a KMS-compatible server")]
+    Kms(String),
     #[error("the system gives no randomness")]
     Randomness,
 }
@@ -80,6 +87,7 @@ pub enum BenchError {
 pub async fn run(command: BenchCommand) -> Result<(), BenchError> {
     match command {
         BenchCommand::Heartbeat(args) => heartbeat(args).await,
+        BenchCommand::Secrets(args) => secrets::run(args).await,
         BenchCommand::Bare => Ok(bare::serve().await?),
     }
 }
@@ -138,22 +146,25 @@ async fn heartbeat(args: HeartbeatArgs) -> Result<(), BenchError> {
 }
 
 fn check(args: &HeartbeatArgs) -> Result<(), BenchError> {
-    for (name, fine) in [
+    within(&[
         ("connections", (1..=MAX_CONNECTIONS).contains(&args.connections)),
         ("workspaces", (1..=MAX_WORKSPACES).contains(&args.workspaces)),
         ("rounds", (1..=MAX_ROUNDS).contains(&args.rounds)),
         ("seconds", (1..=MAX_SECONDS).contains(&args.seconds)),
         ("open-share", args.open_share > 0.0 && args.open_share < 1.0),
-    ] {
-        if !fine {
-            return Err(BenchError::Bounds(name));
-        }
+    ])
+}
+
+/// Refuses the first argument that is not fine.
+fn within(arguments: &[(&'static str, bool)]) -> Result<(), BenchError> {
+    match arguments.iter().find(|(_, fine)| !fine) {
+        Some((name, _)) => Err(BenchError::Bounds(name)),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// The server takes `DATABASE_URL` and `REDIS_URL` from this process's environment.
-fn server_command(admin: &SecretString, folder: &PathBuf) -> Result<Command, BenchError> {
+fn server_command(admin: &SecretString, folder: &Path) -> Result<Command, BenchError> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("serve").env("PORT", "0").env("BIND", "127.0.0.1");
     command.env("ADMIN_TOKEN", admin.expose_secret()).env("ISOMER_DATA_DIR", folder);

@@ -41,7 +41,12 @@ pub enum TenantsCommand {
     /// Make a boot token for one start of a tenant.
     BootToken(Issue),
     /// Make a new key. The next boot gets both keys; then run `isomer keys rewrap` in the tenant.
-    Rotate { name: String },
+    Rotate {
+        name: String,
+        /// Forget the old key though the tenant has not started since its last rotation.
+        #[arg(long)]
+        force: bool,
+    },
     /// Wrap every tenant's key under the configured key: after a new KMS key.
     Rewrap,
     /// Destroy a tenant's key, for good.
@@ -78,8 +83,8 @@ pub async fn run(command: TenantsCommand, config: &Config) -> Result<(), Box<dyn
         }
         TenantsCommand::List => list(&tenants).await,
         TenantsCommand::BootToken(issue) => show_token(&tenants, &issue).await,
-        TenantsCommand::Rotate { name } => {
-            let version = tenants.rotate(&name, ACTOR).await?;
+        TenantsCommand::Rotate { name, force } => {
+            let version = tenants.rotate(&name, force, ACTOR).await?;
             println!("{name} has key version {version}; its next start gets the old key too.");
             Ok(())
         }

@@ -146,7 +146,7 @@ fn refused(error: TenantError) -> ApiError {
             ApiError::bad_request("invalid request body").field(&field, text)
         }
         TenantError::Unknown => ApiError::not_found("tenant not found"),
-        TenantError::Taken | TenantError::Moved => {
+        TenantError::Taken | TenantError::Moved | TenantError::NotBooted => {
             ApiError::new(StatusCode::CONFLICT, error.to_string())
         }
         TenantError::Key(KeyError::Store(error)) => error.into(),

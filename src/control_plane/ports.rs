@@ -93,7 +93,11 @@ pub trait TenantStore: Send + Sync {
     /// Deletes a tenant's keys and boot tokens, for good; returns whether it had keys.
     async fn destroy_tenant(&self, id: &str, audit: &TenantAudit) -> Result<bool, StoreError>;
 
-    /// Adds a boot token of a tenant that is not destroyed; returns whether there is one.
+    /// Returns whether the tenant was handed its key at or after `at`.
+    async fn booted_since(&self, id: &str, at: DateTime<Utc>) -> Result<bool, StoreError>;
+
+    /// Adds a boot token of a tenant that is not destroyed; returns whether there is one. Its
+    /// tokens that expired 30 days before are deleted: the audit trail still names them.
     async fn add_boot_token(
         &self,
         token: &NewBootToken,

@@ -39,6 +39,11 @@ pub enum TenantError {
     Unknown,
     #[error("ttl: 1 to {} seconds are accepted", LONGEST_LIFE.as_secs())]
     Life,
+    #[error(
+        "--force: nothing was done. The tenant has not started since its last rotation, so what it seals is \
+         still under the key that this rotation would forget; start it and run isomer keys rewrap in it first"
+    )]
+    NotBooted,
     #[error("somebody else changed the tenant; nothing was done")]
     Moved,
     /// One text for every cause: unknown, used up, expired.
@@ -123,12 +128,18 @@ impl Tenants {
     }
 
     /// Makes a new key. The tenant's next boot gets both, so that it can rewrap; the rotation
-    /// after this one forgets the old key.
+    /// after this one forgets the old key. So a tenant that has not booted since its last rotation
+    /// is left alone unless `force` is given: it would lose what it seals.
     ///
     /// # Errors
-    /// `Unknown`, `Moved`, `Key`.
-    pub async fn rotate(&self, name: &str, actor: &str) -> Result<i64, TenantError> {
+    /// `Unknown`, `NotBooted`, `Moved`, `Key`.
+    pub async fn rotate(&self, name: &str, force: bool, actor: &str) -> Result<i64, TenantError> {
         let row = self.active(name).await?;
+        if let (Some(at), false) = (row.rotated_at, force)
+            && !self.store.booted_since(name, at).await?
+        {
+            return Err(TenantError::NotBooted);
+        }
         let version = row.key_version + 1;
         let wrapped = self.new_key(name, version).await?;
         let audit = self.audit(actor, "rotate", name, "ok");
@@ -309,12 +320,28 @@ impl Tenants {
         version: i64,
     ) -> Result<Wrapped, KeyError> {
         let seed = self.open(key, name, version).await?;
-        self.ring.wrap_in(&seed, &tenant_context(name, version)).await
+        let wrapped = self.ring.wrap_in(&seed, &tenant_context(name, version)).await?;
+        self.proven(wrapped, &seed, name, version).await
+    }
+
+    /// Opens a wrapping again: it is to replace, or to be, the only one there is.
+    async fn proven(
+        &self,
+        wrapped: Wrapped,
+        seed: &Seed,
+        name: &str,
+        version: i64,
+    ) -> Result<Wrapped, KeyError> {
+        if self.open(&wrapped, name, version).await?.is(seed) {
+            return Ok(wrapped);
+        }
+        Err(isomer_seal::Cause::Unwrap.into())
     }
 
     async fn new_key(&self, name: &str, version: i64) -> Result<Wrapped, KeyError> {
         let key = Seed::generate()?;
-        self.ring.wrap_in(&key, &tenant_context(name, version)).await
+        let wrapped = self.ring.wrap_in(&key, &tenant_context(name, version)).await?;
+        self.proven(wrapped, &key, name, version).await
     }
 
     fn audit(
@@ -347,4 +374,60 @@ fn is_name(name: &str) -> bool {
         && name.len() <= MAX_NAME
         && !name.starts_with('-')
         && name.bytes().all(accepted)
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use isomer_seal::Plain;
+    use isomer_seal::master::MasterKey;
+    use isomer_seal::wrap::Pairs;
+    use prometheus::Registry;
+
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::keys::kms::{Kms, KmsApi, KmsError};
+    use crate::keys::metrics::KeyMetrics;
+    use crate::keys::ports::ProviderKind;
+    use crate::store::sqlite::SqliteTenants;
+
+    /// Takes what it is given, and gives back something else.
+    struct Forgetful;
+
+    #[async_trait]
+    impl KmsApi for Forgetful {
+        async fn encrypt(&self, _: &str, _: &[u8], _: &Pairs) -> Result<Vec<u8>, KmsError> {
+            Ok(vec![1; 64])
+        }
+
+        async fn decrypt(&self, _: &str, _: &[u8], _: &Pairs) -> Result<Plain, KmsError> {
+            Ok(Plain::new(vec![7; 32]))
+        }
+
+        async fn data_key(&self, _: &str, _: &Pairs) -> Result<(Plain, Vec<u8>), KmsError> {
+            Err(KmsError::Unreachable)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_wrapping_that_does_not_open_replaces_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let store: Arc<dyn TenantStore> =
+            Arc::new(SqliteTenants::open(folder.path()).await.unwrap());
+        let master = Arc::new(MasterKey::from_bytes(&[9; 32]).unwrap());
+        let metrics = KeyMetrics::new(&Registry::new()).unwrap();
+        let kms = Kms::new(Arc::new(Forgetful), "a key", None, metrics);
+        let ring = |kms, active| KeyRing::new(vec![Arc::clone(&master)], kms, active).unwrap();
+        let tenants = |ring| Tenants::new(Arc::clone(&store), ring, Arc::new(SystemClock));
+
+        tenants(ring(None, ProviderKind::Static)).create("acme", "test").await.unwrap();
+        let before = store.tenant("acme").await.unwrap().unwrap();
+        let moved = tenants(ring(Some(kms), ProviderKind::Kms));
+        moved.rewrap("test").await.unwrap_err();
+        moved.rotate("acme", false, "test").await.unwrap_err();
+        moved.create("other", "test").await.unwrap_err();
+        let after = store.tenant("acme").await.unwrap().unwrap();
+        assert_eq!((after.key, after.key_version), (before.key, before.key_version));
+        assert!(store.tenant("other").await.unwrap().is_none());
+    }
 }

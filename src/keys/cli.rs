@@ -58,6 +58,12 @@ pub async fn run(command: KeysCommand, config: &Config) -> Result<bool, Box<dyn 
     let rotation = Rotation::new(vault, custody, Arc::new(SystemClock), bar(), pace.rate);
     let job = rotation.run(kind, "command-line").await?;
     println!("{} {}: {} done, {} failed", kind.as_str(), job.state.as_str(), job.done, job.failed);
+    if kind == JobKind::Reseed {
+        let cutoff = job.cutoff.format("%Y-%m-%d %H:%M:%S UTC");
+        println!(
+            "Seeds from before {cutoff} were replaced; to replace newer ones, start it again."
+        );
+    }
     if job.state != JobState::Finished {
         println!("The audit trail names what does not open (GET /admin/keys/audit).");
     }

@@ -21,8 +21,10 @@ const PURPOSE: &str = "custody";
 const KEY: &str = "check";
 /// How often a lost race for the row is run again.
 const TRIES: usize = 5;
-/// Format 1 values that a new key is tried on.
+/// Format 1 values that a new key is tried on, at least while there are any.
 const SAMPLE: usize = 20;
+/// Values read at once to find them.
+const PAGE: usize = 200;
 
 /// Why secrets are not served at all.
 #[derive(Debug, thiserror::Error)]
@@ -89,11 +91,8 @@ impl Custody {
         let recorded = custody.vault.store().custody().await.map_err(store)?;
         let wrapping = custody.vault.store().wrapping_keys().await.map_err(store)?;
         let Some(ring) = custody.vault.ring() else {
-            if recorded.is_some() || !wrapping.is_empty() {
-                return Err(CustodyError::NoKey);
-            }
+            custody.verify().await?;
             warn!("no key is configured: secrets are stored in clear");
-            *custody.verified.lock().await = true;
             return Ok(custody);
         };
         if let Some((missing, _)) = wrapping.iter().find(|(key, _)| !ring.holds(key)) {
@@ -133,6 +132,21 @@ impl Custody {
         })
     }
 
+    /// Reads the check value again: another process may have raised the oldest format that is
+    /// read, or changed keys. What cannot be checked now stays as it is.
+    pub async fn recheck(&self) {
+        if !*self.verified.lock().await {
+            return;
+        }
+        match self.verify().await {
+            Ok(()) | Err(CustodyError::Kms | CustodyError::Other(_)) => {}
+            Err(error) => {
+                warn!(%error, "the check value changed: secrets are refused");
+                *self.verified.lock().await = false;
+            }
+        }
+    }
+
     /// Raises the oldest format that is still read, for good.
     ///
     /// # Errors
@@ -164,6 +178,9 @@ impl Custody {
 
     async fn verify(&self) -> Result<(), CustodyError> {
         let mut verified = self.verified.lock().await;
+        if self.vault.ring().is_none() {
+            return self.without_key().await.map(|()| *verified = true);
+        }
         let content = match self.vault.store().custody().await.map_err(store)? {
             Some(row) => {
                 self.check_tenant(&row)?;
@@ -179,6 +196,17 @@ impl Custody {
         }
         self.vault.raise_minimum(content.minimum_format);
         *verified = true;
+        Ok(())
+    }
+
+    /// Without a key only a database that never had one is served.
+    async fn without_key(&self) -> Result<(), CustodyError> {
+        let store_ = self.vault.store();
+        let recorded = store_.custody().await.map_err(store)?;
+        let wrapping = store_.wrapping_keys().await.map_err(store)?;
+        if recorded.is_some() || !wrapping.is_empty() {
+            return Err(CustodyError::NoKey);
+        }
         Ok(())
     }
 
@@ -229,17 +257,26 @@ impl Custody {
         if statics.is_empty() {
             return Ok(());
         }
-        let mut tried = false;
+        let mut tried = 0;
         for global in [true, false] {
-            let rows = self.vault.store().stale_secrets(global, None, SAMPLE).await;
-            for row in rows.map_err(store)?.iter().filter(|row| row.format == 1) {
-                if statics.iter().any(|key| v1::open(key, &row.bytes).is_ok()) {
-                    return Ok(());
+            let mut after = None;
+            // Values in other formats may come first: pages until enough were tried.
+            while tried < SAMPLE {
+                let rows = self.vault.store().stale_secrets(global, after, PAGE).await;
+                let rows = rows.map_err(store)?;
+                let Some(last) = rows.last() else {
+                    break;
+                };
+                after = Some(last.id);
+                for row in rows.iter().filter(|row| row.format == 1) {
+                    if statics.iter().any(|key| v1::open(key, &row.bytes).is_ok()) {
+                        return Ok(());
+                    }
+                    tried += 1;
                 }
-                tried = true;
             }
         }
-        if tried { Err(CustodyError::WrongStatic) } else { Ok(()) }
+        if tried > 0 { Err(CustodyError::WrongStatic) } else { Ok(()) }
     }
 
     async fn update(&self, change: impl Fn(&mut Content)) -> Result<(), KeyError> {

@@ -18,6 +18,9 @@ pub enum KeyError {
     /// Others kept writing the same secret. Nothing was changed.
     #[error("too many writers of the same secret")]
     Busy,
+    /// The scope has as many secrets as it may have.
+    #[error("at most {} secrets are kept", super::names::MAX_SECRETS)]
+    TooMany,
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
 }
@@ -64,6 +67,7 @@ impl KeyError {
             Self::Unavailable(outage) => outage.as_str(),
             Self::Store(_) => "store",
             Self::Busy => "busy",
+            Self::TooMany => "too_many",
             Self::NoRandomness(_) => "no_randomness",
         }
     }

@@ -5,6 +5,10 @@ const MAX_NAME_BYTES: usize = 256;
 /// Longest value, in bytes: half of what Linux takes for one variable.
 pub const MAX_VALUE_BYTES: usize = 65_536;
 
+/// Secrets of one workspace, and global ones, at most: all of them are in memory while an agent
+/// gets them.
+pub const MAX_SECRETS: usize = 1_000;
+
 /// Variables that the platform gives to agents (contract 01 §7), or that make a process run code
 /// of somebody's choice before its own. In any case, because some runtimes fold it.
 const RESERVED: &[&str] = &[

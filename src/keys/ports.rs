@@ -327,7 +327,8 @@ impl JobKind {
 pub enum JobState {
     Running,
     Finished,
-    /// Ended with values that could not be read. Starting it again goes on.
+    /// Ended with values that could not be read: starting it again begins anew. Or stopped by an
+    /// error: starting it again goes on.
     Incomplete,
 }
 
@@ -354,7 +355,7 @@ pub struct JobRow {
     pub id: Uuid,
     pub kind: JobKind,
     pub state: JobState,
-    /// Seeds made before this are replaced (reseed). Kept across restarts.
+    /// Seeds made before this are replaced (reseed). Kept while the job goes on after a kill.
     pub cutoff: DateTime<Utc>,
     /// Seeds and values to deal with.
     pub total: i64,
@@ -392,7 +393,8 @@ pub trait CustodyStore: Send + Sync {
         limit: usize,
     ) -> Result<Vec<AuditEntry>, StoreError>;
 
-    /// Returns the unfinished job of this kind, set to running; else stores and returns `new`.
+    /// Returns the unfinished job of this kind, set to running; else stores and returns `new`. One
+    /// that ended with values that could not be read begins again, with the cutoff of `new`.
     async fn open_job(&self, new: &JobRow) -> Result<JobRow, StoreError>;
 
     /// Writes state, counts and times of a job.

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::custody::Custody;
 use super::error::KeyError;
+use super::names::MAX_SECRETS;
 use super::ports::{AuditEntry, AuditRow, SecretMeta, SecretRow, SecretWrite};
 use super::vault::Vault;
 
@@ -132,7 +133,7 @@ impl Secrets {
     /// Sets a secret. When it returns, value and audit row are durable.
     ///
     /// # Errors
-    /// `Store` with `WorkspaceUnknown`; `Busy` when others keep writing it; as elsewhere.
+    /// `Store` with `WorkspaceUnknown`; `Busy` when others keep writing it; `TooMany`; as elsewhere.
     pub async fn set(
         &self,
         scope: Scope,
@@ -162,6 +163,9 @@ impl Secrets {
         for _ in 0..TRIES {
             let at = self.clock.now();
             let before = self.vault.store().secret(scope, key).await?;
+            if before.is_none() && self.list(scope).await?.len() >= MAX_SECRETS {
+                return Err(KeyError::TooMany);
+            }
             let expect = before.map_or(0, |row| row.version);
             let sealed = self.vault.seal(scope, key, expect + 1, value, at).await?;
             let mut entry = self.entry(actor, "set", scope, key, "ok");

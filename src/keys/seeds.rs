@@ -218,3 +218,159 @@ impl Seeds {
         self.metrics.seeds.with_label_values(&[result]).inc();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use async_trait::async_trait;
+    use chrono::DateTime;
+    use isomer_seal::Plain;
+    use isomer_seal::wrap::Pairs;
+    use parking_lot::Mutex as Lock;
+    use prometheus::Registry;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::keys::kms::{Kms, KmsApi, KmsError};
+    use crate::keys::ports::{NewDataKey, ProviderKind};
+    use crate::store::sqlite::SqliteStore;
+
+    /// Keeps what it is given, counts, and fails as it is told to.
+    #[derive(Default)]
+    struct Keeper {
+        kept: Lock<Vec<u8>>,
+        fails: Lock<Option<KmsError>>,
+        calls: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl KmsApi for Keeper {
+        async fn encrypt(&self, _: &str, plain: &[u8], _: &Pairs) -> Result<Vec<u8>, KmsError> {
+            *self.kept.lock() = plain.to_vec();
+            Ok(vec![1])
+        }
+
+        async fn decrypt(&self, _: &str, _: &[u8], _: &Pairs) -> Result<Plain, KmsError> {
+            self.calls.fetch_add(1, Ordering::SeqCst);
+            // Others arrive meanwhile.
+            tokio::task::yield_now().await;
+            match *self.fails.lock() {
+                Some(error) => Err(error),
+                None => Ok(Plain::new(self.kept.lock().clone())),
+            }
+        }
+
+        async fn data_key(&self, _: &str, _: &Pairs) -> Result<(Plain, Vec<u8>), KmsError> {
+            Err(KmsError::Unreachable)
+        }
+    }
+
+    struct Bench {
+        api: Arc<Keeper>,
+        ring: KeyRing,
+        store: SqliteStore,
+        seeds: Seeds,
+        id: Uuid,
+        seed: Seed,
+        _folder: TempDir,
+    }
+
+    impl Bench {
+        async fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let store = SqliteStore::open(folder.path()).await.unwrap();
+            let metrics = KeyMetrics::new(&Registry::new()).unwrap();
+            let api = Arc::new(Keeper::default());
+            let kms = Kms::new(Arc::clone(&api) as Arc<dyn KmsApi>, "a key", None, metrics.clone());
+            let ring = KeyRing::new(Vec::new(), Some(kms), ProviderKind::Kms).unwrap();
+            let (id, scope, seed) = (Uuid::new_v4(), Scope::Global, Seed::generate().unwrap());
+            let wrapped = ring.wrap(&seed, "", scope, id).await.unwrap();
+            let new = NewDataKey { id, scope, wrapped };
+            let at = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
+            use crate::keys::ports::DataKeyStore as _;
+            assert!(store.add_data_key(&new, at).await.unwrap());
+            Self { api, ring, store, seeds: Seeds::new(metrics), id, seed, _folder: folder }
+        }
+
+        async fn get(&self) -> Result<(), KeyError> {
+            let seed = self.seeds.get(self.id, &self.ring, "", &self.store).await?;
+            assert!(seed.is(&self.seed));
+            Ok(())
+        }
+
+        fn fails(&self, error: Option<KmsError>) {
+            *self.api.fails.lock() = error;
+        }
+
+        fn calls(&self) -> usize {
+            self.api.calls.load(Ordering::SeqCst)
+        }
+
+        fn stale(&self) -> u64 {
+            self.seeds.metrics.seeds.with_label_values(&["stale"]).get()
+        }
+    }
+
+    /// The store is a real one, so the clock stands still only while it is moved.
+    async fn later(by: Duration) {
+        tokio::time::pause();
+        tokio::time::advance(by).await;
+        tokio::time::resume();
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test]
+    async fn a_seed_is_fresh_for_five_minutes_and_unwrapped_once() {
+        let bench = Bench::new().await;
+        let asking = (0..50).map(|_| bench.get());
+        for got in futures_util::future::join_all(asking).await {
+            got.unwrap();
+        }
+        assert_eq!(bench.calls(), 1, "fifty at once");
+        later(FRESH - SECOND * 10).await;
+        bench.get().await.unwrap();
+        assert_eq!(bench.calls(), 1);
+        later(SECOND * 11).await;
+        bench.get().await.unwrap();
+        assert_eq!(bench.calls(), 2);
+    }
+
+    #[tokio::test]
+    async fn in_an_outage_it_is_used_for_an_hour_and_no_longer() {
+        let bench = Bench::new().await;
+        bench.get().await.unwrap();
+        bench.fails(Some(KmsError::Unreachable));
+        later(FRESH + SECOND).await;
+        bench.get().await.unwrap();
+        assert_eq!(bench.stale(), 1);
+        later(STALE - FRESH - SECOND * 30).await;
+        bench.seeds.sweep();
+        bench.get().await.unwrap();
+        assert_eq!(bench.stale(), 2);
+        later(SECOND * 60).await;
+        let error = bench.get().await.unwrap_err();
+        assert!(matches!(error, KeyError::Unavailable(Outage::Unreachable)), "{error:?}");
+        bench.fails(None);
+        later(SECOND * 60).await;
+        bench.get().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_refusal_erases_it() {
+        let bench = Bench::new().await;
+        bench.get().await.unwrap();
+        bench.fails(Some(KmsError::Denied));
+        later(FRESH + SECOND).await;
+        for fails in [KmsError::Denied, KmsError::Unreachable] {
+            bench.fails(Some(fails));
+            let error = bench.get().await.unwrap_err();
+            assert!(matches!(error, KeyError::Unavailable(_)), "{error:?}");
+            later(SECOND).await;
+        }
+        assert_eq!(bench.stale(), 0, "nothing was served from memory");
+        bench.seeds.sweep();
+        assert_eq!(bench.seeds.slots.len(), 0);
+    }
+}

@@ -10,12 +10,14 @@ use isomer_seal::master::{BadKey, MasterKey};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tracing::info;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::config::ControlPlaneAt;
 
 /// How long the control plane may take.
 const LIMIT: Duration = Duration::from_secs(10);
+/// Largest answer in bytes: two keys and a name take 200.
+const MAX_ANSWER: usize = 4_096;
 /// Where a boot token is exchanged for a key.
 pub const BOOT_PATH: &str = "/cp/tenants/boot";
 
@@ -84,15 +86,34 @@ pub async fn boot(at: &ControlPlaneAt) -> Result<Booted, BootError> {
         401 | 403 | 409 | 410 => return Err(BootError::Refused { url: url.clone() }),
         status => return Err(BootError::Status { url: url.clone(), status }),
     }
-    let body = Zeroizing::new(response.bytes().await.map_err(unreachable)?.to_vec());
-    let answer: Answer =
-        serde_json::from_slice(&body).map_err(|_| BootError::Answer { url: url.clone() })?;
+    let body = read(response).await.map_err(unreachable)?;
+    let answer = body.and_then(|body| serde_json::from_slice::<Answer>(&body).ok());
+    let answer = answer.ok_or_else(|| BootError::Answer { url: url.clone() })?;
     let mut keys = vec![Arc::new(key(&answer.key)?)];
     if let Some(previous) = &answer.previous_key {
         keys.push(Arc::new(key(previous)?));
     }
     info!(tenant = answer.tenant, "the control plane gave this tenant's key");
     Ok(Booted { tenant: answer.tenant, keys })
+}
+
+/// Reads the answer into memory that is erased, and erases what it came in where that is ours
+/// alone; `None` when it is too large for an answer.
+async fn read(
+    mut response: reqwest::Response,
+) -> Result<Option<Zeroizing<Vec<u8>>>, reqwest::Error> {
+    // All of it at once, so that growing leaves no copy behind.
+    let mut body = Zeroizing::new(Vec::with_capacity(MAX_ANSWER));
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > MAX_ANSWER {
+            return Ok(None);
+        }
+        body.extend_from_slice(&chunk);
+        if let Ok(mut chunk) = chunk.try_into_mut() {
+            chunk[..].zeroize();
+        }
+    }
+    Ok(Some(body))
 }
 
 fn key(text: &SecretString) -> Result<MasterKey, BadKey> {
@@ -110,5 +131,41 @@ fn read_token(at: &ControlPlaneAt) -> Result<SecretString, BootError> {
     match text.trim() {
         "" => Err(BootError::NoToken { path }),
         token => Ok(SecretString::from(token)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::routing::post;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Exchanges a token at a control plane that answers this.
+    async fn booted(answer: String) -> Result<Booted, BootError> {
+        let folder = tempfile::tempdir().unwrap();
+        let token_file = folder.path().join("token");
+        std::fs::write(&token_file, "a token").unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let router = Router::new().route(BOOT_PATH, post(move || async move { answer }));
+        let serving = tokio::spawn(axum::serve(listener, router).into_future());
+        let booted = boot(&ControlPlaneAt { url, token_file }).await;
+        serving.abort();
+        booted
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_read_within_a_bound() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let key = STANDARD.encode([7; 32]);
+        let fine = format!("{{\"tenant\":\"acme\",\"key\":\"{key}\"}}");
+        let booted_ = booted(fine.clone()).await.unwrap();
+        assert_eq!((booted_.tenant.as_str(), booted_.keys.len()), ("acme", 1));
+        for wrong in [fine.clone() + &" ".repeat(MAX_ANSWER), fine.replace("key", "other")] {
+            let error = booted(wrong).await.unwrap_err();
+            assert!(matches!(error, BootError::Answer { .. }), "{error}");
+        }
     }
 }

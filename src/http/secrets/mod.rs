@@ -146,6 +146,7 @@ pub fn failed(error: KeyError, text: &str) -> ApiError {
             ApiError::not_found("workspace not found")
         }
         KeyError::Store(error) => error.into(),
+        KeyError::TooMany => BadInput::new("key", error.to_string()).with_text(BAD_BODY),
         KeyError::Busy => ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text)
             .with("code", "overloaded")
             .retry_after(Duration::from_secs(1)),

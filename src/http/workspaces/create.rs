@@ -19,6 +19,7 @@ use crate::http::json::{BadInput, Input};
 use crate::http::secrets;
 use crate::http::state::App;
 use crate::http::token;
+use crate::keys::error::KeyError;
 use crate::keys::names;
 use crate::net::guard::{self, Rule};
 
@@ -203,6 +204,9 @@ fn validate_fields(body: &Body) -> Result<Access, ApiError> {
 /// What could not be kept is refused rather than forgotten.
 fn refuse_unkept(body: &Body) -> Result<(), ApiError> {
     let refuse = |field: &str, reason: &str| BadInput::new(field, reason).with_text(BAD_FIELDS);
+    if body.secrets.as_ref().is_some_and(|secrets| secrets.len() > names::MAX_SECRETS) {
+        return Err(refuse("secrets", &KeyError::TooMany.to_string()));
+    }
     for (key, value) in body.secrets.iter().flatten() {
         let reason = names::refused(key).or(secrets::refused_value(value.expose_secret()));
         if let Some(reason) = reason {

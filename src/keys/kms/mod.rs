@@ -154,7 +154,7 @@ impl Kms {
                 Err(KmsError::Unreachable) => {}
             }
             let wait = jittered(BACKOFF * 2u32.pow(number));
-            if Instant::now() + wait >= deadline {
+            if number + 1 == ATTEMPTS || Instant::now() + wait >= deadline {
                 break;
             }
             sleep(wait).await;
@@ -204,4 +204,43 @@ impl Kms {
 fn jittered(wait: Duration) -> Duration {
     let random = isomer_seal::random::<2>().map_or(u16::MAX, u16::from_be_bytes);
     wait.mul_f64(f64::from(random) / f64::from(u16::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus::Registry;
+
+    use super::*;
+
+    struct Gone;
+
+    #[async_trait]
+    impl KmsApi for Gone {
+        async fn encrypt(&self, _: &str, _: &[u8], _: &Pairs) -> Result<Vec<u8>, KmsError> {
+            Err(KmsError::Unreachable)
+        }
+
+        async fn decrypt(&self, _: &str, _: &[u8], _: &Pairs) -> Result<Plain, KmsError> {
+            Err(KmsError::Unreachable)
+        }
+
+        async fn data_key(&self, _: &str, _: &Pairs) -> Result<(Plain, Vec<u8>), KmsError> {
+            Err(KmsError::Unreachable)
+        }
+    }
+
+    /// Waits lie between attempts: nobody waits after the last one.
+    #[tokio::test(start_paused = true)]
+    async fn the_last_failure_is_told_at_once() {
+        let between: Duration = (0..ATTEMPTS - 1).map(|number| BACKOFF * 2u32.pow(number)).sum();
+        for _ in 0..50 {
+            let metrics = KeyMetrics::new(&Registry::new()).unwrap();
+            let kms = Kms::new(Arc::new(Gone), "a key", None, metrics);
+            let began = Instant::now();
+            kms.data_key(&[]).await.unwrap_err();
+            // The paused clock counts whole milliseconds, rounded up.
+            let rounded = Duration::from_millis(u64::from(ATTEMPTS));
+            assert!(began.elapsed() <= between + rounded, "{:?}", began.elapsed());
+        }
+    }
 }

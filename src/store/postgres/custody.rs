@@ -20,6 +20,8 @@ const JOBS: &str = "keep rotations";
 const JOB: &str =
     "id, kind, state, cutoff, total, done, failed, started_by, started_at, updated_at,
     finished_at";
+/// It did all it could. Going on with its cutoff would leave seeds that were made since then.
+const ENDED: &str = "(j.state = 'incomplete' AND j.failed > 0)";
 
 #[async_trait]
 impl CustodyStore for PgStore {
@@ -89,7 +91,12 @@ impl CustodyStore for PgStore {
             "INSERT INTO key_jobs AS j ({JOB})
              VALUES ($1, $2, 'running', $3, $4, 0, 0, $5, $6, $6, NULL)
              ON CONFLICT (kind) WHERE state <> 'finished'
-             DO UPDATE SET state = 'running', failed = 0, updated_at = excluded.updated_at
+             DO UPDATE SET state = 'running', failed = 0, updated_at = excluded.updated_at,
+                 cutoff = CASE WHEN {ENDED} THEN excluded.cutoff ELSE j.cutoff END,
+                 done = CASE WHEN {ENDED} THEN 0 ELSE j.done END,
+                 total = CASE WHEN {ENDED} THEN 0 ELSE j.total END,
+                 started_by = CASE WHEN {ENDED} THEN excluded.started_by ELSE j.started_by END,
+                 started_at = CASE WHEN {ENDED} THEN excluded.started_at ELSE j.started_at END
              RETURNING {JOB}"
         );
         let row = sqlx::query(AssertSqlSafe(sql))

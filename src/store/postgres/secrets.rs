@@ -84,7 +84,7 @@ impl SecretStore for PgStore {
 
     async fn put_secret(&self, write: &SecretWrite, audit: &AuditRow) -> Result<bool, StoreError> {
         let mut transaction = self.pool.begin().await.map_err(|error| classify(WRITE, error))?;
-        if !still_active(&mut transaction, write.sealed.data_key).await?
+        if !still_active(&mut transaction, write.scope, write.sealed.data_key).await?
             || !upsert(&mut transaction, write, WRITE).await?
         {
             return Ok(false);
@@ -210,15 +210,24 @@ impl SecretStore for PgStore {
     }
 }
 
-/// Holds the data key against being retired until the transaction ends.
+/// Holds the data key against being retired until the transaction ends, and its workspace against
+/// being purged: the workspace first, as a purge does, so that neither waits for the other.
 async fn still_active(
     connection: &mut PgConnection,
+    scope: Scope,
     data_key: Option<Uuid>,
 ) -> Result<bool, StoreError> {
     let Some(id) = data_key else {
         return Ok(true);
     };
-    sqlx::query("SELECT 1 FROM data_keys WHERE id = $1 AND state = 'active' FOR SHARE")
+    let sql = match scope {
+        Scope::Global => "SELECT 1 FROM data_keys WHERE id = $1 AND state = 'active' FOR SHARE",
+        Scope::Workspace(_) => {
+            "SELECT 1 FROM workspaces w JOIN data_keys k ON k.workspace_id = w.id
+             WHERE k.id = $1 AND k.state = 'active' FOR KEY SHARE OF w FOR SHARE OF k"
+        }
+    };
+    sqlx::query(sql)
         .bind(id)
         .fetch_optional(connection)
         .await

@@ -265,6 +265,13 @@ pub async fn purge(
     at: DateTime<Utc>,
     operation: &'static str,
 ) -> Result<(), StoreError> {
+    // Waits for writers that are at it and keeps others out, workspace before data key as they do:
+    // else a secret written in between would hold the seed and fail the purge.
+    sqlx::query("SELECT 1 FROM workspaces WHERE id = ANY($1) ORDER BY id FOR UPDATE")
+        .bind(ids)
+        .execute(&mut *connection)
+        .await
+        .map_err(|error| classify(operation, error))?;
     sqlx::query(
         "INSERT INTO secret_audit (at, actor, action, workspace_id, outcome, detail)
          SELECT $2, 'purge', 'destroy', workspace_id, 'ok', id::text FROM data_keys

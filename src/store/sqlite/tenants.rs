@@ -1,6 +1,7 @@
 //! The control plane's database: `tenants`, `boot_tokens`, `tenant_audit`.
 
 use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
 use isomer_actors::ports::StoreError;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{SqliteConnection, SqlitePool};
@@ -16,6 +17,8 @@ use crate::store::unreadable;
 const READ: &str = "read tenants";
 const WRITE: &str = "change a tenant";
 const CLAIM: &str = "claim a boot token";
+/// How long an expired boot token stays, so that who shows it is told from a stranger.
+const KEPT: TimeDelta = TimeDelta::days(30);
 
 /// The control plane's store over SQLite.
 #[derive(Clone, Debug)]
@@ -176,6 +179,19 @@ impl TenantStore for SqliteTenants {
         Ok(true)
     }
 
+    async fn booted_since(&self, id: &str, at: DateTime<Utc>) -> Result<bool, StoreError> {
+        sqlx::query(
+            "SELECT 1 FROM tenant_audit WHERE tenant_id = $1 AND action = 'boot'
+                 AND outcome = 'ok' AND at >= $2 LIMIT 1",
+        )
+        .bind(id)
+        .bind(time(at))
+        .fetch_optional(&self.pool)
+        .await
+        .map(|row| row.is_some())
+        .map_err(|error| classify(READ, error))
+    }
+
     async fn add_boot_token(
         &self,
         token: &NewBootToken,
@@ -201,6 +217,12 @@ impl TenantStore for SqliteTenants {
         if done.rows_affected() == 0 {
             return Ok(false);
         }
+        sqlx::query("DELETE FROM boot_tokens WHERE tenant_id = $1 AND expires_at < $2")
+            .bind(&token.tenant)
+            .bind(time(token.created_at - KEPT))
+            .execute(&mut *transaction)
+            .await
+            .map_err(|error| classify(WRITE, error))?;
         append(&mut transaction, audit).await?;
         transaction.commit().await.map_err(|error| unknown(WRITE, error))?;
         Ok(true)

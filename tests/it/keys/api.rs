@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{KEY, canary, sealed, set, values, workspace};
 use crate::in_both_modes;
-use crate::support::{Mode, Server};
+use crate::support::{Mode, SOON, Server, eventually};
 
 async fn secrets_are_listed_without_values_and_merged(mode: Mode) {
     let server = sealed(mode).await;
@@ -114,6 +114,36 @@ async fn bad_input_is_named_and_changes_nothing(mode: Mode) {
     assert_eq!(reply["error"], "workspace not found");
     assert_eq!(admin.get(&unknown).await.expect(200), json!([]), "only the global ones");
     assert_eq!(values(&admin, &id).await, json!({}));
+}
+
+/// A bundle is bounded.
+async fn a_thousand_secrets_are_enough(mode: Mode) {
+    let server = sealed(mode).await;
+    let admin = server.admin();
+    let id = workspace(&admin, "one").await;
+    set(&admin, Some(&id), "FIRST", "v").await;
+    let new = if mode == Mode::Production { "gen_random_uuid()" } else { "hex(randomblob(16))" };
+    let fill = format!(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999)
+         INSERT INTO workspace_secrets (id, workspace_id, key, encrypted_value, encryption_version,
+             created_at, updated_at)
+         SELECT {new}, workspace_id, 'K_' || i, encrypted_value, encryption_version,
+             created_at, updated_at FROM workspace_secrets, n"
+    );
+    server.tamper(&fill).await.unwrap();
+    let path = format!("/workspaces/{id}/secrets");
+    let refused = admin.post(&path, json!({"key": "ONE_MORE", "value": "v"})).await.expect(400);
+    assert_eq!(
+        (&refused["field"], &refused["error"]),
+        (&json!("key"), &json!("invalid request body"))
+    );
+    set(&admin, Some(&id), "FIRST", "another value").await;
+    admin.delete(&format!("{path}/K_7")).await.expect(200);
+    set(&admin, Some(&id), "ONE_MORE", "v").await;
+    let secrets: serde_json::Map<_, _> =
+        (0..1_001).map(|number| (format!("K_{number}"), json!("v"))).collect();
+    let body = json!({"name": "two", "secrets": secrets});
+    assert_eq!(admin.post("/workspaces", body).await.expect(400)["field"], "secrets");
 }
 
 async fn only_the_own_agent_gets_the_values(mode: Mode) {
@@ -239,6 +269,48 @@ async fn a_purge_destroys_the_seed(mode: Mode) {
     assert_eq!(held, "isomer_seed_cache_held 1", "erased from memory too");
 }
 
+/// Writers of new secrets while their workspace is purged: the purge succeeds, and leaves nothing.
+async fn a_purge_waits_for_writers_and_keeps_them_out(mode: Mode) {
+    let server = sealed(mode).await;
+    let admin = server.admin();
+    for round in 0..12 {
+        let id = workspace(&admin, &format!("w{round}")).await;
+        set(&admin, Some(&id), "A_KEY", "v").await;
+        let writers: Vec<_> = (0..8)
+            .map(|writer| {
+                let (admin, path) = (admin.clone(), format!("/workspaces/{id}/secrets"));
+                tokio::spawn(async move {
+                    for number in 0..200 {
+                        let body = json!({"key": format!("K_{writer}_{number}"), "value": "v"});
+                        let status = admin.post(&path, body).await.status.as_u16();
+                        if status != 200 {
+                            return status;
+                        }
+                    }
+                    200
+                })
+            })
+            .collect();
+        // In the middle of it.
+        eventually("secrets of the writers", SOON, || async {
+            let list = admin.get(&format!("/workspaces/{id}/secrets")).await.expect(200);
+            (list.as_array().unwrap().len() > 8).then_some(())
+        })
+        .await;
+        admin.delete(&format!("/workspaces/{id}?purge=true")).await.expect(200);
+        for writer in writers {
+            let status = writer.await.unwrap();
+            assert!([200, 404, 410].contains(&status), "{status}");
+        }
+    }
+    for left in [
+        "SELECT CAST(count(*) AS TEXT) FROM workspace_secrets",
+        "SELECT CAST(count(*) AS TEXT) FROM data_keys WHERE workspace_id IS NOT NULL",
+    ] {
+        assert_eq!(server.sql(left).await, "0", "{left}");
+    }
+}
+
 async fn every_step_is_audited_and_the_trail_is_append_only(mode: Mode) {
     let server = sealed(mode).await;
     let admin = server.admin();
@@ -327,11 +399,13 @@ in_both_modes!(
     the_model_is_a_secret,
     a_workspace_is_created_with_its_secrets,
     bad_input_is_named_and_changes_nothing,
+    a_thousand_secrets_are_enough,
     only_the_own_agent_gets_the_values,
     dependents_and_validation,
     a_partial_bundle_is_refused,
     a_row_cannot_be_moved,
     a_purge_destroys_the_seed,
+    a_purge_waits_for_writers_and_keeps_them_out,
     every_step_is_audited_and_the_trail_is_append_only,
     a_read_that_cannot_be_audited_is_refused,
     without_a_key_values_are_in_clear_and_counted,

@@ -254,6 +254,38 @@ async fn a_tenants_key_is_rotated_and_destroyed(mode: Mode) {
     assert!(plane.sql(wrapped).await.is_empty());
 }
 
+/// The rotation after the next one forgets a key: not while the tenant may still need it.
+async fn a_key_in_use_is_not_forgotten(mode: Mode) {
+    let plane = Plane::start(mode).await;
+    let first = plane.tenants(&["create", "acme"]).unwrap();
+    plane.boot(&first).await.expect(200);
+    plane.tenants(&["rotate", "acme"]).unwrap();
+    let said = plane.tenants(&["rotate", "acme"]).unwrap_err();
+    assert!(said.contains("--force"), "{said}");
+    let next = plane.tenants(&["boot-token", "acme"]).unwrap();
+    let handed = plane.boot(&next).await.expect(200);
+    assert!(handed["previous_key"].is_string(), "the old key is still there");
+    plane.tenants(&["rotate", "acme"]).unwrap();
+    plane.tenants(&["rotate", "acme", "--force"]).unwrap();
+}
+
+/// Boot tokens do not pile up.
+async fn tokens_long_expired_are_deleted(mode: Mode) {
+    let plane = Plane::start(mode).await;
+    plane.tenants(&["create", "acme"]).unwrap();
+    plane.tenants(&["boot-token", "acme"]).unwrap();
+    let past = match mode {
+        Mode::Production => "now() - interval '31 days'",
+        Mode::Embedded => "'2020-01-01T00:00:00.000000Z'",
+    };
+    plane.sql(&format!("UPDATE boot_tokens SET expires_at = {past}")).await;
+    plane.tenants(&["boot-token", "acme"]).unwrap();
+    let left = plane.sql("SELECT tenant_id FROM boot_tokens").await;
+    assert_eq!(left.len(), 1, "the new one alone");
+    let issued = plane.sql("SELECT outcome FROM tenant_audit WHERE action = 'issue'").await;
+    assert_eq!(issued.len(), 3, "all are in the trail");
+}
+
 /// One tenant's wrapped key in another's row: the context carries the tenant.
 async fn a_wrapped_key_opens_for_its_tenant_alone(mode: Mode) {
     let plane = Plane::start(mode).await;
@@ -289,6 +321,8 @@ in_both_modes!(
     of_a_hundred_claims_one_succeeds,
     tokens_expire_and_cost_nothing_in_an_outage,
     a_tenants_key_is_rotated_and_destroyed,
+    a_key_in_use_is_not_forgotten,
+    tokens_long_expired_are_deleted,
     a_wrapped_key_opens_for_its_tenant_alone,
     a_control_plane_needs_kms_in_production,
 );

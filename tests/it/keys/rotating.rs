@@ -104,6 +104,26 @@ async fn the_minimum_format_is_a_ratchet(mode: Mode) {
     assert!(stderr.contains("SECRETS_WRITE_FORMAT=1"), "{stderr}");
 }
 
+/// The ratchet of one process holds in another that already runs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_ratchet_reaches_running_servers() {
+    let server = sealed(Mode::Production).await;
+    let admin = server.admin();
+    let id = workspace(&admin, "one").await;
+    set(&admin, Some(&id), "A_KEY", "bound").await;
+    let (exit, out, err) = server.run(&["keys", "reseed"], &[]);
+    assert!(exit.success(), "{out}{err}");
+    let plant = "UPDATE workspace_secrets SET encryption_version = 0,
+        encrypted_value = '\\x706c616e746564'";
+    server.tamper(plant).await.unwrap();
+    eventually("a refusal of the planted value", Duration::from_secs(20), || async {
+        let reply = admin.get(&format!("/workspaces/{id}/secrets/values")).await;
+        (reply.status == 500).then_some(())
+    })
+    .await;
+    assert_eq!(status(&admin).await["minimum_format"], 3);
+}
+
 async fn a_new_static_key(mode: Mode) {
     let mut server = sealed(mode).await;
     let admin = server.admin();
@@ -152,11 +172,48 @@ async fn a_value_that_does_not_open_is_kept_and_named(mode: Mode) {
     assert_eq!(values(&admin, &ids[5]).await["KEY_0"], "5/0/0");
 }
 
+/// A job that ended with failures is over: the next one, after another incident, replaces the seeds
+/// that it made.
+async fn a_reseed_after_an_incomplete_one_makes_new_seeds(mode: Mode) {
+    let server = sealed(mode).await;
+    let admin = server.admin();
+    let ids = filled(&admin).await;
+    let spoil = "UPDATE workspace_secrets SET version = version + 7
+        WHERE key = 'KEY_0' AND workspace_id IN (SELECT max(CAST(id AS TEXT)) FROM workspaces)";
+    let spoil = if mode == Mode::Production {
+        spoil.replace("workspace_id IN", "CAST(workspace_id AS TEXT) IN")
+    } else {
+        spoil.to_owned()
+    };
+    server.tamper(&spoil).await.unwrap();
+    let seeds = "SELECT CAST(string_agg(CAST(id AS TEXT), ',') AS TEXT) FROM data_keys
+        WHERE state = 'active'";
+    let mut before = server.sql(seeds).await;
+    for _ in 0..2 {
+        // The one before is told to have ended a moment before it has.
+        eventually("start of the reseed", SOON, || async {
+            let reply = admin.post("/admin/keys/reseed", json!({})).await;
+            (reply.status == 202).then_some(())
+        })
+        .await;
+        let after = eventually("new seeds for all", Duration::from_secs(30), || async {
+            let now = server.sql(seeds).await;
+            let new = now.split(',').filter(|id| !before.contains(id)).count();
+            (new == ids.len() + 1).then_some(now)
+        })
+        .await;
+        let job = ended(&admin, "reseed").await;
+        assert_eq!((&job["state"], &job["failed"]), (&json!("incomplete"), &json!(1)), "{job}");
+        before = after;
+    }
+}
+
 in_both_modes!(
     a_reseed_replaces_every_seed_and_value,
     the_minimum_format_is_a_ratchet,
     a_new_static_key,
     a_value_that_does_not_open_is_kept_and_named,
+    a_reseed_after_an_incomplete_one_makes_new_seeds,
 );
 
 /// Writers that write on until told to stop; returns the last acknowledged value of each key.

@@ -6,6 +6,8 @@ use super::{KEY, OTHER_KEY, sealed, set, values, workspace};
 use crate::in_both_modes;
 use crate::support::{Mode, Server};
 
+const ZERO_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
 async fn a_wrong_key_does_not_start(mode: Mode) {
     let mut server = sealed(mode).await;
     server.stop();
@@ -17,6 +19,7 @@ async fn a_wrong_key_does_not_start(mode: Mode) {
             "SECRETS_ENCRYPTION_KEY",
         ),
         (vec![("SECRETS_ENCRYPTION_KEY", "short")], "SECRETS_ENCRYPTION_KEY=(hidden)"),
+        (vec![("SECRETS_ENCRYPTION_KEY", ZERO_KEY)], "SECRETS_ENCRYPTION_KEY=(hidden)"),
     ] {
         let (status, stderr) = server.refuses(&settings);
         assert!(!status.success(), "{settings:?}");
@@ -50,6 +53,19 @@ async fn a_key_that_opens_no_older_row_does_not_start(mode: Mode) {
     let id = workspace(&server.admin(), "one").await;
     set(&server.admin(), Some(&id), "A_KEY", "static").await;
     server.stop();
+    // Values in clear come first, by id, and more than are tried.
+    let clear = if mode == Mode::Production { "'\\x78'" } else { "x'78'" };
+    let at = "'2026-01-01T00:00:00.000000Z'";
+    let row = |n| {
+        let row = format!("00000000-0000-4000-8000-0000000000{n:02}");
+        format!("('{row}', '{id}', 'P_{n}', {clear}, 0, {at}, {at})")
+    };
+    let insert = format!(
+        "INSERT INTO workspace_secrets (id, workspace_id, key, encrypted_value, encryption_version,
+             created_at, updated_at) VALUES {}",
+        (10..40).map(row).collect::<Vec<_>>().join(", ")
+    );
+    server.tamper(&insert).await.unwrap();
     // As if only the older server had ever been here.
     server.tamper("DELETE FROM key_custody").await.unwrap();
     server.tamper("DELETE FROM data_keys").await.unwrap();
@@ -57,7 +73,7 @@ async fn a_key_that_opens_no_older_row_does_not_start(mode: Mode) {
     assert!(!status.success());
     assert!(stderr.contains("format 1 do not open"), "{stderr}");
     server.restart();
-    assert_eq!(values(&server.admin(), &id).await, json!({"A_KEY": "static"}));
+    assert_eq!(values(&server.admin(), &id).await["A_KEY"], json!("static"));
 }
 
 /// Tenants' databases do not mix.
