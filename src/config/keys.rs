@@ -20,7 +20,7 @@ pub struct KeysConfig {
     pub statics: Vec<Arc<MasterKey>>,
     /// `KMS_KEY_ARN`.
     pub kms_key: Option<String>,
-    /// `KMS_KEY_ARN_PREVIOUS`: still opens format 2, which names no key.
+    /// `KMS_KEY_ARN_PREVIOUS`: still opens what it wrapped.
     pub kms_previous: Option<String>,
     /// `SECRETS_KEY_PROVIDER` (KMS when `KMS_KEY_ARN` is set, else static).
     pub provider: ProviderKind,

@@ -43,6 +43,11 @@ pub enum CustodyError {
     WrongStatic,
     #[error("the check value does not open: another key, another tenant, or a changed database")]
     Check,
+    #[error(
+        "the check value is gone while values are sealed: restore the table key_custody from a \
+         backup; it holds the oldest format that may be read"
+    )]
+    Lost,
     #[error("MOLECULE_ORG_ID={given}: this database belongs to another tenant, {recorded:?}")]
     Tenant { given: String, recorded: String },
     #[error(
@@ -222,6 +227,9 @@ impl Custody {
 
     /// Writes the check value of a database that has none.
     async fn first_use(&self) -> Result<Content, CustodyError> {
+        if self.was_used().await.map_err(store)? {
+            return Err(CustodyError::Lost);
+        }
         let content = Content { minimum_format: 0, static_key_id: self.static_id() };
         self.try_static().await?;
         let row = self.sealed(&content, 1).await.map_err(checked)?;
@@ -234,6 +242,16 @@ impl Custody {
             Some(row) => self.read(&row).await.map_err(checked),
             None => Err(CustodyError::Check),
         }
+    }
+
+    /// Tells whether there was a check value: without one, nothing is sealed in format 3, and at
+    /// most the seed of the check value itself is there (a first use that was interrupted).
+    async fn was_used(&self) -> Result<bool, StoreError> {
+        let store_ = self.vault.store();
+        let bound = Format::Bound.number();
+        let sealed = store_.formats().await?.iter().any(|(format, _)| *format == bound);
+        let seeds: i64 = store_.wrapping_keys().await?.iter().map(|(_, seeds)| seeds).sum();
+        Ok(sealed || seeds > 1)
     }
 
     /// Tells whether the static key is the one that format 1 values use.

@@ -76,8 +76,7 @@ impl KeyRing {
     pub fn holds(&self, key: &WrappingKey) -> bool {
         match key.provider {
             ProviderKind::Static => self.statics.iter().any(|own| own.id() == key.key_id),
-            // KMS itself decides who may use which key.
-            ProviderKind::Kms => self.kms.is_some(),
+            ProviderKind::Kms => self.kms.as_ref().is_some_and(|kms| kms.accepts(&key.key_id)),
         }
     }
 

@@ -91,7 +91,8 @@ fn warn_unpinned(statics: &[Arc<MasterKey>]) {
 
 #[cfg(feature = "kms")]
 async fn connect(key: &str, previous: Option<&str>, metrics: &KeyMetrics) -> Option<Kms> {
-    let api = Arc::new(super::kms::aws::AwsKms::connect(key).await);
+    let keys: Vec<&str> = std::iter::once(key).chain(previous).collect();
+    let api = Arc::new(super::kms::aws::AwsKms::connect(&keys).await);
     Some(Kms::new(api, key, previous, metrics.clone()))
 }
 

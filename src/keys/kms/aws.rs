@@ -25,52 +25,76 @@ const CONNECT_LIMIT: Duration = Duration::from_millis(800);
 /// KMS over the network.
 #[derive(Clone, Debug)]
 pub struct AwsKms {
-    client: Client,
+    /// One for each region that a key lies in.
+    clients: Vec<(Option<String>, Client)>,
 }
 
 impl AwsKms {
-    /// Returns a client with the standard credential chain. `AWS_ENDPOINT_URL` and
-    /// `AWS_ENDPOINT_URL_KMS` are honoured; the region is that of `key` when it is an ARN, else
-    /// the environment's.
-    pub async fn connect(key: &str) -> Self {
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .build_https();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_LIMIT).build());
-        if let Some(region) = region(key) {
-            loader = loader.region(Region::new(region.to_owned()));
+    /// Returns clients with the standard credential chain. `AWS_ENDPOINT_URL` and
+    /// `AWS_ENDPOINT_URL_KMS` are honoured; the region is that of the key's ARN.
+    pub async fn connect(keys: &[&str]) -> Self {
+        let mut clients: Vec<(Option<String>, Client)> = Vec::new();
+        for region in keys.iter().map(|key| region(key).map(str::to_owned)) {
+            if !clients.iter().any(|(known, _)| *known == region) {
+                let client = client(region.clone()).await;
+                clients.push((region, client));
+            }
         }
-        Self { client: Client::new(&loader.load().await) }
+        Self { clients }
     }
+
+    /// The client for a key's region. A key of none that was named is refused before it gets here.
+    fn of(&self, key: &str) -> Result<&Client, KmsError> {
+        let region = region(key);
+        let known = self.clients.iter().find(|(known, _)| known.as_deref() == region);
+        known.map(|(_, client)| client).ok_or(KmsError::Denied)
+    }
+}
+
+async fn client(region: Option<String>) -> Client {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http)
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_LIMIT).build());
+    if let Some(region) = region {
+        loader = loader.region(Region::new(region));
+    }
+    Client::new(&loader.load().await)
+}
+
+/// The pairs that are sent. An empty value (a deployment without a tenant) is left out: the API
+/// does not say that it takes one, and absent is as unambiguous.
+fn sent(context: &Pairs) -> impl Iterator<Item = (&str, &str)> {
+    context.iter().map(|(name, value)| (*name, value.as_str())).filter(|(_, v)| !v.is_empty())
 }
 
 #[async_trait]
 impl KmsApi for AwsKms {
     async fn encrypt(&self, key: &str, plain: &[u8], context: &Pairs) -> Result<Vec<u8>, KmsError> {
-        let mut call = self.client.encrypt().key_id(key).plaintext(Blob::new(plain));
-        for (name, value) in context {
-            call = call.encryption_context(*name, value);
+        let mut call = self.of(key)?.encrypt().key_id(key).plaintext(Blob::new(plain));
+        for (name, value) in sent(context) {
+            call = call.encryption_context(name, value);
         }
         let output = call.send().await.map_err(|error| failure("encrypt", &error))?;
         output.ciphertext_blob.map(Blob::into_inner).ok_or(KmsError::Unreachable)
     }
 
     async fn decrypt(&self, key: &str, sealed: &[u8], context: &Pairs) -> Result<Plain, KmsError> {
-        let mut call = self.client.decrypt().key_id(key).ciphertext_blob(Blob::new(sealed));
-        for (name, value) in context {
-            call = call.encryption_context(*name, value);
+        let mut call = self.of(key)?.decrypt().key_id(key).ciphertext_blob(Blob::new(sealed));
+        for (name, value) in sent(context) {
+            call = call.encryption_context(name, value);
         }
         let output = call.send().await.map_err(|error| failure("decrypt", &error))?;
         output.plaintext.map(erasing).ok_or(KmsError::Unreachable)
     }
 
     async fn data_key(&self, key: &str, context: &Pairs) -> Result<(Plain, Vec<u8>), KmsError> {
-        let mut call = self.client.generate_data_key().key_id(key).key_spec(DataKeySpec::Aes256);
-        for (name, value) in context {
-            call = call.encryption_context(*name, value);
+        let mut call = self.of(key)?.generate_data_key().key_id(key).key_spec(DataKeySpec::Aes256);
+        for (name, value) in sent(context) {
+            call = call.encryption_context(name, value);
         }
         let output = call.send().await.map_err(|error| failure("generate a data key", &error))?;
         match (output.plaintext, output.ciphertext_blob) {

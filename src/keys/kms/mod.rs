@@ -61,7 +61,7 @@ pub struct Kms {
     api: Arc<dyn KmsApi>,
     /// New wrappings use it.
     key: Arc<str>,
-    /// Format 2 names no key: this one is tried after the active one.
+    /// Still opens what it wrapped, until that is rewrapped.
     previous: Option<Arc<str>>,
     breaker: Arc<Mutex<Breaker>>,
     metrics: KeyMetrics,
@@ -74,7 +74,7 @@ impl std::fmt::Debug for Kms {
 }
 
 impl Kms {
-    /// Returns KMS with `key` for new wrappings; `previous` still opens what names no key.
+    /// Returns KMS with `key` for new wrappings; `previous` still opens what it wrapped.
     pub fn new(
         api: Arc<dyn KmsApi>,
         key: &str,
@@ -90,6 +90,12 @@ impl Kms {
         &self.key
     }
 
+    /// Returns whether `key` is one that an operator has named. A row of the database names the
+    /// key of its seed; any other one that this process may use could be an attacker's.
+    pub fn accepts(&self, key: &str) -> bool {
+        *self.key == *key || self.previous.as_deref() == Some(key)
+    }
+
     /// Wraps a seed under the active key.
     ///
     /// # Errors
@@ -102,13 +108,16 @@ impl Kms {
     /// Unwraps a seed that `key` wrapped.
     ///
     /// # Errors
-    /// `Unavailable`, or `Refused` when it is not of this key and context.
+    /// `Unavailable`, or `Refused` when it is not of this key and context, or nobody named the key.
     pub async fn unwrap(
         &self,
         key: &str,
         wrapped: &[u8],
         context: &Pairs,
     ) -> Result<Seed, KeyError> {
+        if !self.accepts(key) {
+            return Err(Cause::NoKey.into());
+        }
         let plain = self.call("decrypt", || self.api.decrypt(key, wrapped, context)).await?;
         Seed::from_slice(&plain).ok_or_else(|| Cause::Unwrap.into())
     }

@@ -69,9 +69,13 @@ async fn the_two_modes_change_without_touching_a_value(mode: Mode) {
     // A new KMS key.
     server.stop();
     server.set("KMS_KEY_ARN", &next);
+    let (status, said) = server.refuses(&[]);
+    assert!(!status.success() && said.contains("KMS_KEY_ARN") && said.contains(&arn), "{said}");
+    server.set("KMS_KEY_ARN_PREVIOUS", &arn);
     settled(&[], &format!("kms {next}"), &server);
 
     // And back to a static key.
+    server.set("KMS_KEY_ARN_PREVIOUS", "");
     server.set("SECRETS_ENCRYPTION_KEY", KEY);
     let key_id = MasterKey::parse(KEY.as_bytes()).unwrap().id().to_owned();
     settled(&[("SECRETS_KEY_PROVIDER", "static")], &format!("static {key_id}"), &server);
