@@ -90,7 +90,9 @@ async fn the_digest_is_what_a_client_computes(mode: Mode) {
 }
 
 async fn the_page_learns_what_is_there(mode: Mode) {
-    let server = Server::with(mode, &[("LIVENESS_TTL", "45")]).await;
+    let hosted = if mode == Mode::Embedded { "3" } else { "0" };
+    let settings = [("LIVENESS_TTL", "45"), ("ISOMER_HOSTED_AGENTS", hosted)];
+    let server = Server::with(mode, &settings).await;
     server.anonymous().get("/canvas/info").await.expect(401);
     let info = server.admin().get("/canvas/info").await.expect(200);
     let production = mode == Mode::Production;
@@ -98,7 +100,8 @@ async fn the_page_learns_what_is_there(mode: Mode) {
     assert_eq!((&info["redis"], &info["liveness_ttl_ms"]), (&json!(production), &json!(45_000)));
     assert_eq!(info["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(info["caller"], "admin-token");
-    for feature in ["a2a", "approvals", "activity", "hosted_agents"] {
+    assert_eq!(info["features"]["hosted_agents"], hosted != "0");
+    for feature in ["a2a", "approvals", "activity"] {
         assert!(info["features"][feature].is_boolean(), "{feature}: {info}");
     }
     let path = server.link.strip_prefix(&server.address).unwrap();
