@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::domain::change::{LayoutPatch, NewSecrets};
@@ -200,30 +201,35 @@ pub struct Applied {
     pub seq: Seq,
 }
 
-/// `GET /admin/supervision`.
-#[derive(Clone, Debug, Serialize)]
+/// The supervision tree: `GET /admin/supervision`.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Supervision)]
 pub struct TreeReport {
     pub children: Vec<ChildReport>,
     pub workspaces: WorkspacesReport,
 }
 
 /// One child of the tree.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = SupervisedChild)]
 pub struct ChildReport {
     /// Path from the root, such as `journal` or `shards/17`.
     pub child: String,
     pub state: ChildState,
     pub restarts: u64,
+    #[schema(required)]
     pub last_failure: Option<FailureReport>,
     /// Messages waiting.
     pub mailbox_depth: u64,
     /// Direct children, for supervisors.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub children: Option<u64>,
 }
 
 /// The workspace actors as a whole, and each one that failed lately.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+#[schema(as = WorkspaceActors)]
 pub struct WorkspacesReport {
     /// Actors running now.
     pub resident: u64,
@@ -234,8 +240,9 @@ pub struct WorkspacesReport {
     pub failing: Vec<ChildReport>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = SupervisedState)]
 pub enum ChildState {
     Running,
     Restarting,
@@ -243,7 +250,8 @@ pub enum ChildState {
     Stopped,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Failure)]
 pub struct FailureReport {
     pub at: DateTime<Utc>,
     /// What failed; never contains payloads.

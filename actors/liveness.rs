@@ -15,6 +15,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::{Instrument, debug_span, info, warn};
+use utoipa::ToSchema;
 
 use crate::address::Address;
 use crate::cells::Cell;
@@ -27,24 +28,38 @@ const WORKERS: usize = 64;
 /// How long a sweep waits for its deaths before the next may begin.
 const JUDGE_LIMIT: Duration = Duration::from_secs(30);
 
-/// `GET /admin/liveness`.
-#[derive(Clone, Debug, Serialize)]
+/// How silence is judged: `GET /admin/liveness`.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Liveness)]
 pub struct LivenessReport {
     pub subsystems: BTreeMap<String, Subsystem>,
     /// Workspaces whose silence is judged (online, degraded).
     pub heard: u64,
-    /// `judging`, `grace` or `suspect`.
-    pub observer: &'static str,
+    pub observer: ObserverState,
     /// When judging begins again.
+    #[schema(required)]
     pub observer_until: Option<DateTime<Utc>>,
     /// Whether the liveness mirror answers.
     pub mirror_reachable: bool,
 }
 
+/// Whether silence is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ObserverState {
+    Judging,
+    /// Everybody has one more time to live: after a start, or after suspicion.
+    Grace,
+    /// So many fell silent at once that the fault is rather here.
+    Suspect,
+}
+
 /// When a loop last ran.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct Subsystem {
+    #[schema(required)]
     pub last_tick_at: Option<DateTime<Utc>>,
+    #[schema(required)]
     pub seconds_ago: Option<f64>,
 }
 
@@ -70,9 +85,9 @@ impl Pulse {
             seconds_ago: state.map(|s| (now - s.at).as_seconds_f64().max(0.0)),
         };
         let observer = match state.map(|s| s.judgement) {
-            Some(Judgement::Judge) => "judging",
-            Some(Judgement::Suspect { .. }) => "suspect",
-            Some(Judgement::Grace { .. }) | None => "grace",
+            Some(Judgement::Judge) => ObserverState::Judging,
+            Some(Judgement::Suspect { .. }) => ObserverState::Suspect,
+            Some(Judgement::Grace { .. }) | None => ObserverState::Grace,
         };
         LivenessReport {
             subsystems: BTreeMap::from([("liveness-sweep".to_owned(), subsystem)]),

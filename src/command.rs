@@ -1,6 +1,7 @@
 //! What the subcommands do: settings, telemetry, run, exit code.
 
 use std::error::Error;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use crate::agent::{self, AgentArgs, AgentConfig, AgentError, Exit};
@@ -9,6 +10,7 @@ use crate::bench::BenchCommand;
 use crate::config::{Config, EXIT_USAGE, TelemetryConfig};
 use crate::control_plane;
 use crate::control_plane::cli::{ControlPlaneArgs, ControlPlaneCommand};
+use crate::http::openapi;
 use crate::keys::cli::KeysCommand;
 use crate::lifecycle::Lifecycle;
 use crate::net::listen;
@@ -118,6 +120,18 @@ async fn serve_control_plane(config: Config) -> Result<(), Box<dyn Error>> {
     let listener = listen::bind(config.http.listen).await?;
     control_plane::run(config, listener, lifecycle).await?;
     Ok(())
+}
+
+/// `isomer openapi`.
+pub fn openapi() -> ExitCode {
+    let text = match openapi::pretty() {
+        Ok(text) => text,
+        Err(error) => return fail(&error),
+    };
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
 }
 
 /// `isomer bench`.

@@ -1,4 +1,4 @@
-//! `isomer`: serve, agent, verify, bench.
+//! `isomer`: serve, agent, keys, control-plane, verify, openapi, bench.
 
 use std::process::ExitCode;
 
@@ -33,6 +33,8 @@ enum Command {
     ControlPlane(ControlPlaneArgs),
     /// Check every hash chain, and that folding the events gives the table.
     Verify,
+    /// Print the description of the API that the server serves at /openapi.json.
+    Openapi,
     /// Measure this machine: heartbeats beside a bare handler.
     #[command(subcommand)]
     Bench(BenchCommand),
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
             Command::Keys(what) => command::keys(what).await,
             Command::ControlPlane(arguments) => command::control_plane(arguments).await,
             Command::Verify => command::verify().await,
+            Command::Openapi => command::openapi(),
             Command::Bench(what) => command::bench(what).await,
         }
     })

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::status::{Health, Status};
 
@@ -51,7 +52,7 @@ pub struct Beat {
 }
 
 /// What an agent's runtime can do by itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RuntimeMetadata {
     /// Capability name to whether it is declared.
     #[serde(default)]

@@ -107,7 +107,8 @@ pub struct LayoutPatch {
 }
 
 /// Life of an agent row (contract 09 §3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, utoipa::ToSchema)]
+#[schema(rename_all = "snake_case")]
 pub enum AgentStatus {
     Active,
     Replaced,

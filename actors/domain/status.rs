@@ -1,10 +1,12 @@
 //! The status machine of contract 01 §9, as one pure total function.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Where a workspace is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = WorkspaceStatus)]
 pub enum Status {
     /// Created or restarting; an agent is expected within the provision limit.
     Provisioning,

@@ -18,6 +18,7 @@ use isomer_actors::domain::status::Status;
 use isomer_actors::domain::token::{NewToken, TokenHash};
 use isomer_actors::indexes::Patience;
 use isomer_actors::live::{Audience, Next};
+use isomer_actors::liveness::ObserverState;
 use isomer_actors::ports::Store;
 use isomer_actors::tree::{Ports, Settings, Tree};
 use serde_json::json;
@@ -218,7 +219,7 @@ async fn when_most_fall_silent_the_observer_doubts_itself_first() {
     world.pass(TTL * 2, &fleet).await;
     world.pass(TTL + SECOND * 10, &fleet[..5]).await;
     assert!(fleet.iter().all(|id| world.status(*id) == Status::Online));
-    assert_eq!(world.directory.liveness().observer, "suspect");
+    assert_eq!(world.directory.liveness().observer, ObserverState::Suspect);
     world.pass(TTL, &fleet[..5]).await;
     let offline = fleet.iter().filter(|id| world.status(**id) == Status::Offline).count();
     assert_eq!(offline, 25, "one more TTL, and no more");

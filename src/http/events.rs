@@ -2,19 +2,23 @@
 
 mod histogram;
 
-use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderValue;
-use axum::routing::get;
 use chrono::{DateTime, Utc};
 use isomer_actors::domain::event::Recorded;
 use isomer_actors::domain::status::Status;
 use isomer_actors::ports::EventQuery;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
 
 use super::error::{Answer, ApiError, ok};
 use super::gates::{Caller, workspace_id};
+use super::openapi::Api;
+use super::openapi::schema::ErrorBody;
 use super::state::App;
 use super::workspaces::{SEQ, folded_view};
 
@@ -24,33 +28,87 @@ const MAX_LIMIT: usize = 1_000;
 const MAX_TYPES: usize = 32;
 
 /// The routes of this file.
-pub fn router() -> Router<App> {
-    Router::new()
-        .route("/events", get(all))
-        .route("/events/histogram", get(histogram::histogram))
-        .route("/events/{workspace_id}", get(of_one))
+pub fn router() -> Api {
+    OpenApiRouter::default()
+        .routes(routes!(all))
+        .routes(routes!(histogram::histogram))
+        .routes(routes!(of_one))
 }
 
-#[derive(Deserialize)]
+/// Something that happened and was recorded.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Event {
+    /// The agent concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    agent_id: Option<Uuid>,
+    created_at: DateTime<Utc>,
+    /// The type, such as `WORKSPACE_ONLINE`.
+    event_type: String,
+    id: Uuid,
+    /// Depends on the type.
+    payload: Value,
+    /// Position in the global order.
+    seq: i64,
+    /// The other workspace concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    target_id: Option<Uuid>,
+    workspace_id: Uuid,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Filter {
-    /// A sequence: only later events; or a time.
+    /// A sequence: only later events; or an RFC 3339 time.
     #[serde(default)]
+    #[param(nullable = false)]
     since: Option<String>,
-    /// A time.
+    /// An RFC 3339 time.
     #[serde(default)]
+    #[param(value_type = Option<DateTime<Utc>>, nullable = false)]
     until: Option<String>,
+    /// How many at most; 100 unless given.
     #[serde(default)]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1_000, nullable = false)]
     limit: Option<String>,
-    /// Types, separated by commas.
+    /// Types, separated by commas; at most 32.
     #[serde(default, rename = "type")]
+    #[param(nullable = false)]
     kinds: Option<String>,
 }
 
+/// Lists recorded events, newest first.
+#[utoipa::path(
+    get,
+    path = "/events",
+    tag = "events",
+    operation_id = "listEvents",
+    params(Filter),
+    responses(
+        (status = 200, description = "The newest that match", body = Vec<Event>),
+        (status = 400, description = "A parameter is not acceptable", body = ErrorBody),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 async fn all(State(app): State<App>, caller: Caller, Query(filter): Query<Filter>) -> Answer {
     caller.admin(&app).await?;
     answer(&app, query(filter)?).await
 }
 
+/// Lists recorded events of one workspace, newest first.
+#[utoipa::path(
+    get,
+    path = "/events/{workspace_id}",
+    tag = "events",
+    operation_id = "listWorkspaceEvents",
+    params(("workspace_id" = Uuid, Path, description = "The workspace"), Filter),
+    responses(
+        (status = 200, description = "The newest that match", body = Vec<Event>),
+        (status = 400, description = "A parameter is not acceptable", body = ErrorBody),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 async fn of_one(
     State(app): State<App>,
     caller: Caller,
@@ -104,23 +162,18 @@ fn bad(parameter: &str, reason: impl Into<String>) -> ApiError {
 }
 
 /// Returns an event as clients read it.
-pub fn item(recorded: &Recorded) -> Value {
+pub fn item(recorded: &Recorded) -> Event {
     let event = &recorded.event;
-    let mut item = json!({
-        "id": event.id,
-        "event_type": event.kind,
-        "workspace_id": event.workspace,
-        "payload": event.payload,
-        "created_at": event.at,
-        "seq": recorded.seq,
-    });
-    if let Some(agent) = event.agent_id {
-        item["agent_id"] = json!(agent);
+    Event {
+        agent_id: event.agent_id,
+        created_at: event.at,
+        event_type: event.kind.clone(),
+        id: event.id,
+        payload: event.payload.clone(),
+        seq: recorded.seq,
+        target_id: event.target_id.map(|id| id.0),
+        workspace_id: event.workspace.0,
     }
-    if let Some(target) = event.target_id {
-        item["target_id"] = json!(target);
-    }
-    item
 }
 
 /// Answers `GET /workspaces?at=<time>` from the events alone.

@@ -3,16 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use parking_lot::Mutex;
 use prometheus::{Encoder, TextEncoder};
 use serde_json::json;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::error::{Answer, json_response, ok, raw_json};
+use super::openapi::Api;
+use super::openapi::schema::Done;
 use super::state::App;
 
 /// How long the store may take to show that it lives.
@@ -45,19 +48,43 @@ impl Readiness {
 }
 
 /// The routes of this file.
-pub fn router() -> Router<App> {
-    Router::new()
-        .route("/health", get(health))
-        .route("/ready", get(ready))
-        .route("/metrics", get(metrics))
+pub fn router() -> Api {
+    OpenApiRouter::default().routes(routes!(health)).routes(routes!(ready)).routes(routes!(metrics))
 }
 
-/// The process lives; nothing else is asked.
+/// Why this server does not want traffic.
+#[derive(Debug, ToSchema)]
+pub struct NotReady {
+    pub reason: String,
+    /// Always `not ready`.
+    pub status: String,
+}
+
+/// Says that the process lives; nothing else is asked.
+#[utoipa::path(
+    get,
+    path = "/health",
+    tag = "server",
+    operation_id = "getHealth",
+    responses(
+        (status = 200, description = "It lives", body = Done),
+    ),
+)]
 async fn health() -> Response {
     raw_json(StatusCode::OK, r#"{"status":"ok"}"#)
 }
 
 /// Says whether to send traffic here, and why not.
+#[utoipa::path(
+    get,
+    path = "/ready",
+    tag = "server",
+    operation_id = "getReadiness",
+    responses(
+        (status = 200, description = "Send it", body = Done),
+        (status = 503, description = "Send none", body = NotReady),
+    ),
+)]
 async fn ready(State(app): State<App>) -> Answer {
     let reason = match app.readiness.reason() {
         Some(reason) => Some(reason),
@@ -75,6 +102,16 @@ async fn ready(State(app): State<App>) -> Answer {
     })
 }
 
+/// Shows the metrics in the Prometheus text format.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "server",
+    operation_id = "getMetrics",
+    responses(
+        (status = 200, description = "The metrics", body = String, content_type = "text/plain"),
+    ),
+)]
 async fn metrics(State(app): State<App>) -> Response {
     app.metrics.tree(&app.directory.report().await, app.live.subscribers());
     let mut text = Vec::new();

@@ -12,6 +12,7 @@ pub mod health;
 pub mod json;
 pub mod keys;
 pub mod metrics;
+pub mod openapi;
 pub mod org_tokens;
 pub mod page;
 pub mod rate_limit;
@@ -30,19 +31,20 @@ use axum::http::{Method, StatusCode, Uri, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 
+use self::openapi::Api;
 use self::state::App;
 
-/// Returns the whole edge.
-pub fn router(app: App) -> Router {
-    Router::new()
+/// Returns the routes that programs use, with their description.
+pub fn api() -> Api {
+    Api::default()
         .merge(admin::router())
         .merge(agents::router())
         .merge(canvas::router())
         .merge(events::router())
         .merge(health::router())
         .merge(keys::router())
+        .merge(openapi::router())
         .merge(org_tokens::router())
-        .merge(page::router())
         .merge(registry::router())
         .merge(secrets::router())
         .merge(session::router())
@@ -50,6 +52,12 @@ pub fn router(app: App) -> Router {
         .merge(tokens::router())
         .merge(workspaces::router())
         .merge(crate::live::router())
+}
+
+/// Returns the whole edge: the API, and the pages.
+pub fn router(app: App) -> Router {
+    Router::from(api())
+        .merge(page::router())
         .fallback(nowhere)
         .method_not_allowed_fallback(nowhere)
         .layer(from_fn_with_state(app.clone(), edge::edge))

@@ -1,19 +1,23 @@
 //! `/org/tokens` (contract 05 §6), and join tokens: the same with `"scope":"join"` (design §7).
 
-use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use axum::routing::{delete, get};
+use chrono::{DateTime, Utc};
 use isomer_actors::domain::token::{NewOrgToken, OrgScope, Owner, TokenRow};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::edge::{limit_headers, too_many};
 use super::error::{Answer, ApiError, ok};
 use super::gates::{Admin, Caller};
 use super::json::{BadInput, Input};
+use super::openapi::Api;
+use super::openapi::schema::ErrorBody;
 use super::rate_limit::Verdict;
 use super::state::App;
 use super::token;
@@ -23,12 +27,81 @@ const MAX_NAME_BYTES: usize = 100;
 const MINTS: u32 = 10;
 
 /// The routes of this file.
-pub fn router() -> Router<App> {
-    Router::new()
-        .route("/org/tokens", get(list).post(create))
-        .route("/org/tokens/{id}", delete(revoke))
+pub fn router() -> Api {
+    OpenApiRouter::default().routes(routes!(list, create)).routes(routes!(revoke))
 }
 
+/// The live tokens of the organisation.
+#[derive(Debug, ToSchema)]
+pub struct OrgTokens {
+    pub count: usize,
+    pub tokens: Vec<OrgToken>,
+}
+
+/// A live token, without its text.
+#[derive(Debug, ToSchema)]
+pub struct OrgToken {
+    pub created_at: DateTime<Utc>,
+    /// Who made it.
+    #[schema(nullable = false)]
+    pub created_by: Option<String>,
+    pub id: Uuid,
+    #[schema(nullable = false)]
+    pub last_used_at: Option<DateTime<Utc>>,
+    #[schema(nullable = false)]
+    pub name: Option<String>,
+    #[schema(nullable = false)]
+    pub org_id: Option<Uuid>,
+    /// The first characters of its text.
+    pub prefix: String,
+    /// Absent for `admin`.
+    #[schema(nullable = false)]
+    pub scope: Option<OrgTokenScope>,
+}
+
+/// What a token is for.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum OrgTokenScope {
+    /// May do what the administrator may.
+    Admin,
+    /// May bring new agents in.
+    Join,
+}
+
+/// A new token, shown once.
+#[derive(ToSchema)]
+#[expect(missing_debug_implementations, reason = "it would show the token")]
+pub struct OrgTokenCreated {
+    pub auth_token: String,
+    pub id: Uuid,
+    #[schema(nullable = false)]
+    pub name: Option<String>,
+    /// The first characters of its text.
+    pub prefix: String,
+    /// Absent for `admin`.
+    #[schema(nullable = false)]
+    pub scope: Option<OrgTokenScope>,
+    pub warning: String,
+}
+
+/// What was revoked.
+#[derive(Debug, ToSchema)]
+pub struct Revoked {
+    pub revoked: Uuid,
+}
+
+/// Lists the live tokens of the organisation.
+#[utoipa::path(
+    get,
+    path = "/org/tokens",
+    tag = "tokens",
+    operation_id = "listOrgTokens",
+    responses(
+        (status = 200, description = "Its tokens", body = OrgTokens),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 async fn list(State(app): State<App>, caller: Caller) -> Answer {
     caller.admin(&app).await?;
     let rows = app.tokens.list_org().await?;
@@ -36,13 +109,29 @@ async fn list(State(app): State<App>, caller: Caller) -> Answer {
     Ok(ok(&json!({"count": tokens.len(), "tokens": tokens})))
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
+/// What to call a token, and what it is for.
+#[derive(Default, Deserialize, ToSchema)]
+#[schema(as = CreateOrgToken)]
 struct Body {
     name: Option<String>,
+    /// `admin` unless given.
+    #[schema(value_type = Option<OrgTokenScope>)]
     scope: Option<String>,
 }
 
+/// Makes a token for the organisation, or one with which agents join it.
+#[utoipa::path(
+    post,
+    path = "/org/tokens",
+    tag = "tokens",
+    operation_id = "createOrgToken",
+    request_body = Option<Body>,
+    responses(
+        (status = 200, description = "The token, shown once", body = OrgTokenCreated),
+        (status = 429, description = "Ten an hour and address, or the rate limit is used up", body = ErrorBody),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 async fn create(State(app): State<App>, caller: Caller, input: Input) -> Answer {
     let admin = caller.admin(&app).await?;
     let mut headers = HeaderMap::new();
@@ -94,6 +183,19 @@ async fn create(State(app): State<App>, caller: Caller, input: Input) -> Answer 
     Ok(response)
 }
 
+/// Revokes a token of the organisation.
+#[utoipa::path(
+    delete,
+    path = "/org/tokens/{id}",
+    tag = "tokens",
+    operation_id = "revokeOrgToken",
+    params(("id" = Uuid, Path, description = "The token")),
+    responses(
+        (status = 200, description = "It is no longer valid", body = Revoked),
+        (status = 404, description = "There is no such live token", body = ErrorBody),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 async fn revoke(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Answer {
     caller.admin(&app).await?;
     let gone = || ApiError::not_found("token not found or already revoked");

@@ -5,11 +5,9 @@
 
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hkdf::Hkdf;
@@ -18,14 +16,20 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::error::{ApiError, status};
 use super::gates::Caller;
+use super::openapi::Api;
+use super::openapi::schema::{Done, ErrorBody};
 use super::page;
 use super::rate_limit::Verdict;
 use super::state::App;
 
-const COOKIE: &str = "isomer_session";
+/// The cookie of a session.
+pub const COOKIE: &str = "isomer_session";
 /// How long a session lasts.
 const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3_600);
 const NONCE_BYTES: usize = 16;
@@ -122,17 +126,35 @@ pub fn same_secret(given: &str, expected: &SecretString) -> bool {
 }
 
 /// `/login` and `/logout`.
-pub fn router() -> Router<App> {
-    Router::new().route("/login", get(login)).route("/logout", post(logout))
+pub fn router() -> Api {
+    OpenApiRouter::default().routes(routes!(login)).routes(routes!(logout))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Login {
+    /// The code of the printed link, or the administrator token.
     #[serde(default)]
+    #[param(required)]
     token: String,
 }
 
 /// Exchanges the link's token for a session.
+#[utoipa::path(
+    get,
+    path = "/login",
+    tag = "session",
+    operation_id = "login",
+    params(Login),
+    responses(
+        (status = 303, description = "Logged in",
+            headers(("location" = String), ("set-cookie" = String))),
+        (status = 401, description = "The token is not valid", body = String,
+            content_type = "text/html"),
+        (status = 429, description = "Too many logins, or the rate limit is used up", body = ErrorBody),
+        (status = 503, description = "No session can be made now", body = ErrorBody),
+    ),
+)]
 async fn login(
     State(app): State<App>,
     caller: Caller,
@@ -155,6 +177,16 @@ async fn login(
 }
 
 /// Ends the session in this browser.
+#[utoipa::path(
+    post,
+    path = "/logout",
+    tag = "session",
+    operation_id = "logout",
+    responses(
+        (status = 200, description = "Logged out", body = Done,
+            headers(("set-cookie" = String))),
+    ),
+)]
 async fn logout(State(app): State<App>) -> Result<Response, ApiError> {
     let mut response = status("logged out");
     let cookie = app.sessions.cookie("", Duration::ZERO)?;

@@ -1,17 +1,21 @@
 //! `/workspaces/:id/tokens` (contract 05 §5).
 
-use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::routing::{delete, get};
+use chrono::{DateTime, Utc};
 use isomer_actors::tokens::MAX_LIVE_PER_WORKSPACE;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::error::{Answer, ApiError, json_response, ok, status};
 use super::gates::{Caller, workspace_id};
+use super::openapi::Api;
+use super::openapi::schema::{Done, ErrorBody};
 use super::state::App;
 use super::token;
 
@@ -19,20 +23,63 @@ const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 200;
 
 /// The routes of this file.
-pub fn router() -> Router<App> {
-    Router::new()
-        .route("/workspaces/{id}/tokens", get(list).post(create))
-        .route("/workspaces/{id}/tokens/{token_id}", delete(revoke))
+pub fn router() -> Api {
+    OpenApiRouter::default().routes(routes!(list, create)).routes(routes!(revoke))
 }
 
-#[derive(Deserialize)]
+/// The live tokens of a workspace.
+#[derive(Debug, ToSchema)]
+pub struct Tokens {
+    pub count: usize,
+    pub tokens: Vec<Token>,
+}
+
+/// A live token, without its text.
+#[derive(Debug, ToSchema)]
+pub struct Token {
+    pub created_at: DateTime<Utc>,
+    pub id: Uuid,
+    #[schema(required)]
+    pub last_used_at: Option<DateTime<Utc>>,
+    /// The first characters of its text.
+    pub prefix: String,
+}
+
+/// A new token, shown once.
+#[derive(ToSchema)]
+#[expect(missing_debug_implementations, reason = "it would show the token")]
+pub struct TokenCreated {
+    pub auth_token: String,
+    pub message: String,
+    pub workspace_id: Uuid,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Page {
+    /// How many at most; 50 unless given.
     #[serde(default)]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200, nullable = false)]
     limit: Option<String>,
+    /// How many to leave out first.
     #[serde(default)]
+    #[param(value_type = Option<u32>, nullable = false)]
     offset: Option<String>,
 }
 
+/// Lists the live tokens of a workspace.
+#[utoipa::path(
+    get,
+    path = "/workspaces/{id}/tokens",
+    tag = "tokens",
+    operation_id = "listTokens",
+    params(("id" = Uuid, Path, description = "The workspace"), Page),
+    responses(
+        (status = 200, description = "Its tokens", body = Tokens),
+        (status = 400, description = "The id is not a UUID", body = ErrorBody),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 async fn list(
     State(app): State<App>,
     caller: Caller,
@@ -58,6 +105,22 @@ async fn list(
     Ok(ok(&json!({"count": tokens.len(), "tokens": tokens})))
 }
 
+/// Makes another token for a workspace.
+#[utoipa::path(
+    post,
+    path = "/workspaces/{id}/tokens",
+    tag = "tokens",
+    operation_id = "createToken",
+    params(("id" = Uuid, Path, description = "The workspace")),
+    responses(
+        (status = 201, description = "The token, shown once", body = TokenCreated),
+        (status = 400, description = "The id is not a UUID", body = ErrorBody),
+        (status = 404, description = "There is no such workspace", body = ErrorBody),
+        (status = 410, description = "It is removed", body = ErrorBody),
+        (status = 429, description = "It has as many as it may, or the rate limit is used up", body = ErrorBody),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 async fn create(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Answer {
     caller.workspace(&app, &id).await?;
     let minted = token::mint()?;
@@ -73,6 +136,21 @@ async fn create(State(app): State<App>, caller: Caller, Path(id): Path<String>) 
     Ok(json_response(StatusCode::CREATED, &body))
 }
 
+/// Revokes a token of a workspace.
+#[utoipa::path(
+    delete,
+    path = "/workspaces/{id}/tokens/{token_id}",
+    tag = "tokens",
+    operation_id = "revokeToken",
+    params(("id" = Uuid, Path, description = "The workspace"),
+        ("token_id" = Uuid, Path, description = "The token")),
+    responses(
+        (status = 200, description = "It is no longer valid", body = Done),
+        (status = 400, description = "The id is not a UUID", body = ErrorBody),
+        (status = 404, description = "There is no such live token", body = ErrorBody),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 async fn revoke(
     State(app): State<App>,
     caller: Caller,

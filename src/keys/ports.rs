@@ -282,23 +282,28 @@ impl AuditRow {
 }
 
 /// An audit row as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct AuditEntry {
     pub seq: i64,
     pub at: DateTime<Utc>,
     pub actor: String,
     pub action: String,
     #[serde(rename = "workspace_id")]
+    #[schema(required)]
     pub workspace: Option<Uuid>,
+    #[schema(required)]
     pub key: Option<String>,
+    #[schema(required)]
     pub format: Option<i32>,
     pub outcome: String,
+    #[schema(required)]
     pub detail: Option<String>,
 }
 
 /// What a rotation does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = RotationKind)]
 pub enum JobKind {
     /// Wraps every seed under the active key.
     Rewrap,
@@ -322,8 +327,9 @@ impl JobKind {
 }
 
 /// How far a rotation is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = RotationState)]
 pub enum JobState {
     Running,
     Finished,
@@ -350,7 +356,8 @@ impl JobState {
 }
 
 /// A rotation.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = Rotation)]
 pub struct JobRow {
     pub id: Uuid,
     pub kind: JobKind,
@@ -364,6 +371,7 @@ pub struct JobRow {
     pub started_by: String,
     pub started_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
+    #[schema(required)]
     pub finished_at: Option<DateTime<Utc>>,
 }
 

@@ -12,11 +12,13 @@ use super::vault::Vault;
 const JOBS: usize = 10;
 
 /// How key custody stands. Names and counts only.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = KeyStatus)]
 pub struct Status {
     /// `kms`, `static`, or `none`.
     pub provider: &'static str,
     /// The key that wraps new seeds: an ARN, or the id of a static key.
+    #[schema(required)]
     pub key_id: Option<String>,
     pub tenant: String,
     /// The format of new values.
@@ -28,6 +30,7 @@ pub struct Status {
     /// Replaced seeds that some value still needs.
     pub retired_seeds: i64,
     /// Values by format.
+    #[schema(value_type = BTreeMap<String, i64>)]
     pub values: BTreeMap<i32, i64>,
     /// Values that are not in format 3 under an active seed.
     pub stale_values: i64,
@@ -36,7 +39,7 @@ pub struct Status {
 }
 
 /// How many seeds one key wraps.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct SeedCount {
     pub provider: &'static str,
     pub key_id: String,

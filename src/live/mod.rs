@@ -3,19 +3,17 @@
 mod sse;
 mod ws;
 
-use axum::Router;
-use axum::routing::get;
 use isomer_actors::domain::ids::Seq;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::http::error::ApiError;
 use crate::http::json::BadInput;
-use crate::http::state::App;
+use crate::http::openapi::Api;
 
 /// The routes of this folder.
-pub fn router() -> Router<App> {
-    Router::new()
-        .route("/ws", get(ws::upgrade))
-        .route("/workspaces/{id}/events/stream", get(sse::stream))
+pub fn router() -> Api {
+    OpenApiRouter::default().routes(routes!(ws::upgrade)).routes(routes!(sse::stream))
 }
 
 /// Parses where a subscriber stopped.

@@ -13,10 +13,12 @@ use isomer_actors::domain::token::TokenHash;
 use isomer_actors::live::{Audience, Next, Subscription};
 use serde::Deserialize;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use utoipa::IntoParams;
 
 use super::sequence;
 use crate::http::error::ApiError;
 use crate::http::gates::{Actor, Caller};
+use crate::http::openapi::schema::{ErrorBody, StreamedEvent};
 use crate::http::state::App;
 use crate::http::token;
 
@@ -26,13 +28,38 @@ const CHECK_EVERY: Duration = Duration::from_secs(4);
 const PING_CHECKS: u32 = 5;
 const PING: Bytes = Bytes::from_static(b": ping\n\n");
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Options {
+    /// A sequence: recorded events after it come first, and events carry theirs as `id`.
     #[serde(default)]
+    #[param(value_type = Option<i64>, minimum = 0, nullable = false)]
     since: Option<String>,
 }
 
-/// Streams events until the client leaves, its token is revoked, or the server stops.
+/// Streams the events of one workspace as server-sent events.
+///
+/// Each `data` is a `StreamedEvent`. The stream ends when the token is revoked or the server
+/// stops.
+#[utoipa::path(
+    get,
+    path = "/workspaces/{id}/events/stream",
+    tag = "events",
+    operation_id = "streamWorkspaceEvents",
+    params(
+        ("id" = Uuid, Path, description = "The workspace"),
+        Options,
+        ("last-event-id" = Option<i64>, Header, nullable = false,
+            description = "The same as `since`, from a browser that reconnects"),
+    ),
+    responses(
+        (status = 200, description = "The stream", body = StreamedEvent,
+            content_type = "text/event-stream"),
+        (status = 400, description = "`since` is no sequence", body = ErrorBody),
+        (status = 404, description = "There is no such workspace", body = ErrorBody),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 pub async fn stream(
     State(app): State<App>,
     caller: Caller,

@@ -14,11 +14,13 @@ use isomer_actors::domain::token::TokenHash;
 use isomer_actors::live::{Audience, Frame, Next, Subscription};
 use serde::Deserialize;
 use tokio::time::{Instant, MissedTickBehavior, interval};
+use utoipa::IntoParams;
 
 use super::sequence;
 use crate::http::cors;
 use crate::http::error::ApiError;
 use crate::http::gates::{Bearer, Caller};
+use crate::http::openapi::schema::ErrorBody;
 use crate::http::state::App;
 use crate::http::token;
 
@@ -42,13 +44,36 @@ mod code {
     pub const TRY_AGAIN: u16 = 1013;
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Options {
+    /// A sequence: recorded events after it come first, and frames carry theirs.
     #[serde(default)]
+    #[param(value_type = Option<i64>, minimum = 0, nullable = false)]
     since: Option<String>,
 }
 
-/// Checks who asks, then upgrades.
+/// Upgrades to a WebSocket: each event that the caller may see is a text frame, a `LiveEvent`.
+///
+/// Close codes: 1001 the server is stopping, 1008 the token was revoked, 1013 too slow or
+/// interrupted; the reason names the sequence to resume with.
+#[utoipa::path(
+    get,
+    path = "/ws",
+    tag = "events",
+    operation_id = "openWebSocket",
+    params(
+        Options,
+        ("x-workspace-id" = Option<Uuid>, Header, nullable = false,
+            description = "An agent asks, with its own token: it sees whom it may talk to"),
+    ),
+    responses(
+        (status = 101, description = "Frames follow"),
+        (status = 400, description = "No upgrade was asked for, or `since` is no sequence", body = String),
+        (status = 403, description = "Pages of this origin may not", body = ErrorBody),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 pub async fn upgrade(
     State(app): State<App>,
     caller: Caller,

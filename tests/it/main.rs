@@ -12,6 +12,7 @@ mod hosted;
 mod keeping;
 mod keys;
 mod live;
+mod openapi;
 mod organisation;
 mod page;
 mod redis_adapters;

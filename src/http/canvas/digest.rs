@@ -10,6 +10,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
+use utoipa::ToSchema;
 
 use crate::http::error::{Answer, ApiError, ok};
 use crate::http::gates::Caller;
@@ -20,8 +21,9 @@ const WAIT: Duration = Duration::from_secs(5);
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// A hash of every workspace that is not removed, as of one sequence.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Digest {
+    /// As of which sequence.
     pub seq: Seq,
     /// SHA-256 of the lines, lower-case hexadecimal.
     pub hash: String,
@@ -52,7 +54,20 @@ impl Digests {
 
 type Newest = Result<Digest, ApiError>;
 
-/// Answers whoever may administrate.
+/// Hashes the organisation, for clients that follow the live stream to compare theirs with.
+///
+/// The hash is of one line for each workspace that is not removed, in the order of their ids:
+/// `JSON.stringify([id, name, role, status, tier, runtime, parent_id]) + "\n"`.
+#[utoipa::path(
+    get,
+    path = "/canvas/digest",
+    tag = "canvas",
+    operation_id = "getDigest",
+    responses(
+        (status = 200, description = "The newest", body = Digest),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 pub async fn digest(State(app): State<App>, caller: Caller) -> Answer {
     caller.admin(&app).await?;
     let last = app.store.last_seq().await?;

@@ -7,26 +7,34 @@ use isomer_actors::api::RuntimeError;
 use isomer_actors::domain::change::LayoutPatch;
 use isomer_actors::domain::ids::WorkspaceId;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::http::error::{Answer, ApiError, status};
 use crate::http::gates::Caller;
 use crate::http::json::{BadInput, Input};
+use crate::http::openapi::schema::Done;
 use crate::http::state::App;
 
 /// Layouts in one request.
 const MAX_LAYOUTS: usize = 10_000;
 const BAD_LAYOUTS: &str = "invalid layouts";
 
-#[derive(Deserialize)]
+/// Where workspaces lie.
+#[derive(Deserialize, ToSchema)]
 struct Arrangement {
+    /// At most 10,000, each workspace once.
     #[serde(default)]
+    #[schema(required)]
     layouts: Vec<Layout>,
 }
 
-#[derive(Deserialize)]
+/// Where a workspace lies. Absent fields stay.
+#[derive(Deserialize, ToSchema)]
 struct Layout {
     #[serde(default)]
+    #[schema(value_type = Uuid, required)]
     id: String,
+    /// Comes together with `y`.
     #[serde(default)]
     x: Option<f64>,
     #[serde(default)]
@@ -36,6 +44,17 @@ struct Layout {
 }
 
 /// Saves where many workspaces lie and which are folded, all or none.
+#[utoipa::path(
+    put,
+    path = "/canvas/layouts",
+    tag = "canvas",
+    operation_id = "saveLayouts",
+    request_body = Arrangement,
+    responses(
+        (status = 200, description = "Saved", body = Done),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 pub async fn arrange(State(app): State<App>, caller: Caller, input: Input) -> Answer {
     caller.admin(&app).await?;
     let body: Arrangement = input.parse_or(BAD_LAYOUTS)?;

@@ -2,30 +2,64 @@
 
 use axum::extract::{Query, State};
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::{bad, time};
 use crate::http::error::{Answer, ApiError, ok};
 use crate::http::gates::Caller;
+use crate::http::openapi::schema::ErrorBody;
 use crate::http::state::App;
 
 const DEFAULT_BUCKETS: usize = 100;
 const MAX_BUCKETS: usize = 500;
 
-#[derive(Deserialize)]
+/// How many events lie in equal stretches of time.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Histogram {
+    /// The length of a stretch in milliseconds.
+    pub bucket_ms: i64,
+    /// `counts[i]` begins at `since + i * bucket_ms`; the last one includes `until`.
+    pub counts: Vec<u64>,
+    /// The first event of all.
+    #[schema(required)]
+    pub first_at: Option<DateTime<Utc>>,
+    pub since: DateTime<Utc>,
+    pub until: DateTime<Utc>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Range {
-    /// A time; the first event's unless given.
+    /// An RFC 3339 time; the first event's unless given.
     #[serde(default)]
+    #[param(value_type = Option<DateTime<Utc>>, nullable = false)]
     since: Option<String>,
-    /// A time; now unless given.
+    /// An RFC 3339 time; now unless given.
     #[serde(default)]
+    #[param(value_type = Option<DateTime<Utc>>, nullable = false)]
     until: Option<String>,
+    /// How many stretches; 100 unless given. There may be fewer.
     #[serde(default)]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 500, nullable = false)]
     buckets: Option<String>,
 }
 
-/// Counts events in equal stretches of time. The last one also has what lies at `until` itself.
+/// Counts events in equal stretches of time.
+///
+/// The last one also has what lies at `until` itself.
+#[utoipa::path(
+    get,
+    path = "/events/histogram",
+    tag = "events",
+    operation_id = "getEventHistogram",
+    params(Range),
+    responses(
+        (status = 200, description = "The counts", body = Histogram),
+        (status = 400, description = "A parameter is not acceptable", body = ErrorBody),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 pub async fn histogram(
     State(app): State<App>,
     caller: Caller,
@@ -43,13 +77,7 @@ pub async fn histogram(
     let since = since.or(first_at).unwrap_or(until).min(until);
     let (edges, bucket_ms) = edges(since, until, buckets);
     let counts = app.store.count_events(&edges).await?;
-    Ok(ok(&json!({
-        "since": since,
-        "until": until,
-        "bucket_ms": bucket_ms,
-        "counts": counts,
-        "first_at": first_at,
-    })))
+    Ok(ok(&Histogram { bucket_ms, counts, first_at, since, until }))
 }
 
 fn buckets(text: &str) -> Result<usize, ApiError> {

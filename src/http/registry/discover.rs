@@ -9,23 +9,51 @@ use isomer_actors::indexes::EXTERNAL;
 use isomer_actors::ports::WorkspaceView;
 use serde::Deserialize;
 use serde_json::json;
+use utoipa::IntoParams;
 
+use super::schema::Discovered;
 use crate::http::error::{Answer, ApiError, ok};
 use crate::http::gates::Caller;
+use crate::http::openapi::schema::ErrorBody;
 use crate::http::state::App;
 use crate::http::workspaces;
+use crate::http::workspaces::schema::{Gone, MovedTo};
 use crate::net::guard::{self, Rule};
 
 /// URLs that only the host can use; the platform handed them out itself.
 const HOST_URL: &str = "http://127.0.0.1";
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Options {
+    /// `false`: a forwarded workspace is answered with 301.
     #[serde(default)]
+    #[param(nullable = false)]
     follow: Option<String>,
 }
 
 /// Tells an agent where another one is, following forwards unless asked not to.
+#[utoipa::path(
+    get,
+    path = "/registry/discover/{id}",
+    tag = "registry",
+    operation_id = "discover",
+    params(
+        ("id" = Uuid, Path, description = "The other one"),
+        Options,
+        ("x-workspace-id" = Uuid, Header, description = "Who asks"),
+    ),
+    responses(
+        (status = 200, description = "Where it is", body = Discovered),
+        (status = 301, description = "Another one took over", body = MovedTo),
+        (status = 400, description = "`X-Workspace-ID` is missing", body = ErrorBody),
+        (status = 403, description = "They may not talk", body = ErrorBody),
+        (status = 404, description = "There is no such workspace", body = ErrorBody),
+        (status = 410, description = "It is removed", body = Gone),
+        (status = 503, description = "It cannot be reached now, or the store cannot be asked", body = ErrorBody),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 pub async fn discover(
     State(app): State<App>,
     caller: Caller,

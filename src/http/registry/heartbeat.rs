@@ -5,11 +5,13 @@ use axum::http::StatusCode;
 use isomer_actors::domain::beat::{Beat, RuntimeMetadata};
 use isomer_actors::domain::status::Status;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::{BAD_BODY, required_id};
 use crate::http::error::{Answer, ApiError, raw_json, removed};
 use crate::http::gates::Caller;
 use crate::http::json::{BadInput, Input};
+use crate::http::openapi::schema::{Done, ErrorBody};
 use crate::http::state::App;
 
 const OK: &str = r#"{"status":"ok"}"#;
@@ -18,29 +20,51 @@ const MAX_TEXT_BYTES: usize = 8 * 1024;
 /// Capabilities that an agent may declare.
 const MAX_CAPABILITIES: usize = 64;
 
-#[derive(Deserialize)]
+/// How an agent is. Absent fields keep their value.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Heartbeat)]
 struct Body {
     #[serde(default)]
+    #[schema(value_type = Uuid, required)]
     workspace_id: Option<String>,
+    /// Share of failed calls, 0 to 1.
     #[serde(default)]
     error_rate: Option<f64>,
     #[serde(default)]
     sample_error: Option<String>,
     #[serde(default)]
     active_tasks: Option<i32>,
+    /// Seconds since the agent started.
     #[serde(default)]
     uptime_seconds: Option<i32>,
     #[serde(default)]
     current_task: Option<String>,
+    /// US cents this month.
     #[serde(default)]
     monthly_spend: Option<i64>,
+    /// Empty, `wedged`, or another state that keeps it from recovering.
     #[serde(default)]
     runtime_state: Option<String>,
     #[serde(default)]
     runtime_metadata: Option<RuntimeMetadata>,
 }
 
-/// Takes in a heartbeat. No store and no mirror is asked before the reply.
+/// Takes in a heartbeat.
+///
+/// No store and no mirror is asked before the reply.
+#[utoipa::path(
+    post,
+    path = "/registry/heartbeat",
+    tag = "registry",
+    operation_id = "heartbeat",
+    request_body = Body,
+    responses(
+        (status = 200, description = "Heard", body = Done),
+        (status = 404, description = "There is no such workspace", body = ErrorBody),
+        (status = 410, description = "It is removed: stop", body = ErrorBody),
+    ),
+    security((), ("bearer" = [])),
+)]
 pub async fn heartbeat(State(app): State<App>, caller: Caller, input: Input) -> Answer {
     let body: Body = input.parse_or(BAD_BODY)?;
     let id = required_id("workspace_id", body.workspace_id.as_deref())?;

@@ -6,29 +6,30 @@ mod discover;
 mod heartbeat;
 mod peers;
 mod register;
+pub mod schema;
 
-use axum::Router;
-use axum::routing::{get, post};
 use isomer_actors::domain::ids::WorkspaceId;
 use serde_json::Value;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::error::ApiError;
 use super::json::BadInput;
-use super::state::App;
+use super::openapi::Api;
 
 const BAD_BODY: &str = "invalid request body";
 /// Largest agent card in bytes.
 const MAX_CARD_BYTES: usize = 256 * 1024;
 
 /// The routes of this folder.
-pub fn router() -> Router<App> {
-    Router::new()
-        .route("/registry/register", post(register::register))
-        .route("/registry/heartbeat", post(heartbeat::heartbeat))
-        .route("/registry/update-card", post(card::update_card))
-        .route("/registry/discover/{id}", get(discover::discover))
-        .route("/registry/{id}/peers", get(peers::peers))
-        .route("/registry/check-access", post(access::check_access))
+pub fn router() -> Api {
+    OpenApiRouter::default()
+        .routes(routes!(register::register))
+        .routes(routes!(heartbeat::heartbeat))
+        .routes(routes!(card::update_card))
+        .routes(routes!(discover::discover))
+        .routes(routes!(peers::peers))
+        .routes(routes!(access::check_access))
 }
 
 /// Returns the id in a required field of a body.

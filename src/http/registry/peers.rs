@@ -7,18 +7,35 @@ use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::ports::{ListQuery, WorkspaceView};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::IntoParams;
 
+use super::schema::Peer;
 use crate::http::error::{Answer, ApiError, ok};
 use crate::http::gates::Caller;
+use crate::http::openapi::schema::ErrorBody;
 use crate::http::state::App;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Search {
+    /// Part of a name or role, in any case.
     #[serde(default)]
     q: String,
 }
 
-/// Lists whom a workspace works with directly.
+/// Lists whom a workspace works with directly: siblings, children, parent.
+#[utoipa::path(
+    get,
+    path = "/registry/{id}/peers",
+    tag = "registry",
+    operation_id = "listPeers",
+    params(("id" = Uuid, Path, description = "The workspace"), Search),
+    responses(
+        (status = 200, description = "Its peers", body = Vec<Peer>),
+        (status = 404, description = "There is no such workspace", body = ErrorBody),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 pub async fn peers(
     State(app): State<App>,
     caller: Caller,

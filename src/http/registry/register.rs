@@ -6,22 +6,31 @@ use isomer_actors::domain::status::Status;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
+use super::schema::Registered;
 use super::{BAD_BODY, required, required_card, required_id};
 use crate::http::error::{Answer, ApiError, ok, removed};
 use crate::http::gates::{Caller, Registrar};
 use crate::http::json::{BadInput, Input, present};
+use crate::http::openapi::schema::ErrorBody;
 use crate::http::state::App;
 use crate::http::token;
 use crate::net::guard::{self, Rule};
 
-#[derive(Deserialize)]
+/// An agent and where it is reached.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Register)]
 struct Body {
     #[serde(default)]
+    #[schema(value_type = Uuid, required)]
     id: Option<String>,
     #[serde(default)]
+    #[schema(value_type = String, required)]
     url: Option<String>,
+    /// At most 262,144 bytes.
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Value, required)]
     agent_card: Option<Option<Value>>,
 }
 
@@ -32,6 +41,20 @@ struct Power {
 }
 
 /// Registers an agent: its workspace becomes online, and gets a token if it has none.
+///
+/// The first registration of a workspace that somebody created needs no bearer.
+#[utoipa::path(
+    post,
+    path = "/registry/register",
+    tag = "registry",
+    operation_id = "registerAgent",
+    request_body = Body,
+    responses(
+        (status = 200, description = "Registered", body = Registered),
+        (status = 410, description = "It is removed: stop", body = ErrorBody),
+    ),
+    security((), ("bearer" = [])),
+)]
 pub async fn register(State(app): State<App>, caller: Caller, input: Input) -> Answer {
     let body: Body = input.parse_or(BAD_BODY)?;
     let id = required_id("id", body.id.as_deref())?;

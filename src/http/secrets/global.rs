@@ -4,13 +4,25 @@ use axum::extract::{Path, State};
 use isomer_seal::context::Scope;
 use serde_json::{Value, json};
 
-use super::{failed, item, private, read};
+use super::schema::{Dependents, GlobalSecretChanged, Secret};
+use super::{Body, failed, item, private, read};
 use crate::http::error::{Answer, ApiError, ok};
 use crate::http::gates::Caller;
 use crate::http::json::Input;
+use crate::http::openapi::schema::ErrorBody;
 use crate::http::state::App;
 
-/// Lists names.
+/// Lists the names of global secrets.
+#[utoipa::path(
+    get,
+    path = "/settings/secrets",
+    tag = "secrets",
+    operation_id = "listGlobalSecrets",
+    responses(
+        (status = 200, description = "Their names", body = Vec<Secret>),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 pub async fn list(State(app): State<App>, caller: Caller) -> Answer {
     caller.admin(&app).await?;
     let list = app.secrets.list(Scope::Global).await;
@@ -20,6 +32,17 @@ pub async fn list(State(app): State<App>, caller: Caller) -> Answer {
 }
 
 /// Sets a secret for every workspace that does not override it.
+#[utoipa::path(
+    post,
+    path = "/settings/secrets",
+    tag = "secrets",
+    operation_id = "setGlobalSecret",
+    request_body = Body,
+    responses(
+        (status = 200, description = "Saved", body = GlobalSecretChanged),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 pub async fn set(State(app): State<App>, caller: Caller, input: Input) -> Answer {
     let admin = caller.admin(&app).await?;
     let (key, value) = read(input)?;
@@ -30,7 +53,35 @@ pub async fn set(State(app): State<App>, caller: Caller, input: Input) -> Answer
     Ok(ok(&json!({"key": key, "scope": "global", "status": "saved"})))
 }
 
-/// Deletes a secret.
+/// Sets a secret for every workspace that does not override it, as POST does.
+#[utoipa::path(
+    put,
+    path = "/settings/secrets",
+    tag = "secrets",
+    operation_id = "putGlobalSecret",
+    request_body = Body,
+    responses(
+        (status = 200, description = "Saved", body = GlobalSecretChanged),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
+pub async fn replace(state: State<App>, caller: Caller, input: Input) -> Answer {
+    set(state, caller, input).await
+}
+
+/// Deletes a global secret.
+#[utoipa::path(
+    delete,
+    path = "/settings/secrets/{key}",
+    tag = "secrets",
+    operation_id = "deleteGlobalSecret",
+    params(("key" = String, Path, description = "The name of the secret")),
+    responses(
+        (status = 200, description = "Deleted", body = GlobalSecretChanged),
+        (status = 404, description = "There is no such secret", body = ErrorBody),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 pub async fn remove(State(app): State<App>, caller: Caller, Path(key): Path<String>) -> Answer {
     let admin = caller.admin(&app).await?;
     let deleted = app.secrets.delete(Scope::Global, &key, &admin.name()).await;
@@ -40,7 +91,18 @@ pub async fn remove(State(app): State<App>, caller: Caller, Path(key): Path<Stri
     }
 }
 
-/// Lists the workspaces that get a secret.
+/// Lists the workspaces that get a global secret.
+#[utoipa::path(
+    get,
+    path = "/settings/secrets/{key}/dependents",
+    tag = "secrets",
+    operation_id = "listGlobalSecretDependents",
+    params(("key" = String, Path, description = "The name of the secret")),
+    responses(
+        (status = 200, description = "The workspaces", body = Dependents),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 pub async fn dependents(State(app): State<App>, caller: Caller, Path(key): Path<String>) -> Answer {
     caller.admin(&app).await?;
     let dependents = app.secrets.dependents(&key).await;

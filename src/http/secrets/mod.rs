@@ -5,25 +5,28 @@
 
 mod global;
 mod model;
+pub mod schema;
 mod workspace;
 
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use axum::routing::{delete, get, post};
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::ports::{Refusal, StoreError};
 use isomer_seal::context::Scope;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::error::{Answer, ApiError, ok};
 use super::gates::Caller;
 use super::json::{BadInput, Input};
+use super::openapi::{Api, also_at};
 use super::state::App;
 use crate::keys::error::KeyError;
 use crate::keys::names::{self, MAX_VALUE_BYTES};
@@ -32,28 +35,31 @@ use crate::keys::ports::SecretMeta;
 const BAD_BODY: &str = "invalid request body";
 
 /// The routes of this folder.
-pub fn router() -> Router<App> {
-    let of_workspace = get(workspace::list).post(workspace::set).put(workspace::set);
-    let global = get(global::list).post(global::set).put(global::set);
-    Router::new()
-        .route("/workspaces/{id}/secrets", of_workspace)
-        .route("/workspaces/{id}/secrets/values", get(workspace::values))
-        .route("/workspaces/{id}/secrets/{key}", delete(workspace::remove))
-        .route("/workspaces/{id}/secrets/{key}/dependents", get(workspace::dependents))
-        .route("/workspaces/{id}/model", get(model::get).put(model::set))
-        .route("/settings/secrets", global)
-        .route("/settings/secrets/{key}", delete(global::remove))
-        .route("/settings/secrets/{key}/dependents", get(global::dependents))
-        .route("/admin/secrets", get(global::list).post(global::set))
-        .route("/admin/secrets/{key}", delete(global::remove))
-        .route("/admin/secrets/{key}/dependents", get(global::dependents))
-        .route("/secrets/validate", post(validate))
+pub fn router() -> Api {
+    OpenApiRouter::default()
+        .routes(routes!(workspace::list, workspace::set, workspace::replace))
+        .routes(routes!(workspace::values))
+        .routes(routes!(workspace::remove))
+        .routes(routes!(workspace::dependents))
+        .routes(routes!(model::get, model::set))
+        .routes(routes!(global::list, global::set, global::replace))
+        .routes(routes!(global::remove))
+        .routes(routes!(global::dependents))
+        .routes(also_at("/admin/secrets", "admin", routes!(global::list, global::set)))
+        .routes(also_at("/admin/secrets/{key}", "admin", routes!(global::remove)))
+        .routes(also_at("/admin/secrets/{key}/dependents", "admin", routes!(global::dependents)))
+        .routes(routes!(validate))
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
+/// A name and a value.
+#[derive(Default, Deserialize, ToSchema)]
+#[schema(as = SetSecret)]
 struct Body {
+    /// 1 to 256 bytes, without `=` and control characters; some names are reserved.
+    #[schema(value_type = String, required)]
     key: Option<String>,
+    /// 1 to 65,536 bytes.
+    #[schema(value_type = String, required, write_only)]
     value: Option<SecretString>,
 }
 
@@ -83,6 +89,17 @@ pub fn refused_value(value: &str) -> Option<&'static str> {
 }
 
 /// Says whether a name and a value would be accepted; stores nothing.
+#[utoipa::path(
+    post,
+    path = "/secrets/validate",
+    tag = "secrets",
+    operation_id = "validateSecret",
+    request_body = Body,
+    responses(
+        (status = 200, description = "Whether they would", body = schema::SecretValidity),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 async fn validate(State(app): State<App>, caller: Caller, input: Input) -> Answer {
     caller.anybody(&app).await?;
     Ok(ok(&match read(input) {

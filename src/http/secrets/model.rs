@@ -4,23 +4,40 @@ use axum::extract::{Path, State};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use isomer_seal::context::Scope;
 
+use super::schema::{ChosenModel, ModelChanged};
 use super::{BAD_BODY, failed, private, refused_value, scope_of, strict_id};
 use crate::http::error::{Answer, ok};
 use crate::http::gates::Caller;
 use crate::http::json::{BadInput, Input};
+use crate::http::openapi::schema::ErrorBody;
 use crate::http::state::App;
 use crate::keys::secrets::MODEL;
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
+/// Which model to use; an empty one for the default.
+#[derive(Default, Deserialize, ToSchema)]
+#[schema(as = SetModel)]
 struct Body {
+    #[schema(value_type = String, required)]
     model: Option<String>,
 }
 
 /// Returns the model that was chosen for a workspace.
+#[utoipa::path(
+    get,
+    path = "/workspaces/{id}/model",
+    tag = "secrets",
+    operation_id = "getModel",
+    params(("id" = Uuid, Path, description = "The workspace")),
+    responses(
+        (status = 200, description = "The choice", body = ChosenModel),
+        (status = 400, description = "The id is not a lower-case UUID", body = ErrorBody),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 pub async fn get(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Answer {
     let actor = caller.workspace(&app, &id).await?;
     let id = strict_id(&id)?;
@@ -32,7 +49,22 @@ pub async fn get(State(app): State<App>, caller: Caller, Path(id): Path<String>)
     })))
 }
 
-/// Chooses a model; an empty one goes back to the default.
+/// Chooses a model for a workspace; an empty one goes back to the default.
+#[utoipa::path(
+    put,
+    path = "/workspaces/{id}/model",
+    tag = "secrets",
+    operation_id = "setModel",
+    params(("id" = Uuid, Path, description = "The workspace")),
+    request_body = Body,
+    responses(
+        (status = 200, description = "Chosen or cleared", body = ModelChanged),
+        (status = 400, description = "The id is not a lower-case UUID, or the body is not acceptable", body = ErrorBody),
+        (status = 404, description = "There is no such workspace", body = ErrorBody),
+        (status = 410, description = "It is removed", body = ErrorBody),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 pub async fn set(
     State(app): State<App>,
     caller: Caller,

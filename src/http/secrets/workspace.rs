@@ -10,14 +10,28 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{failed, item, private, read, scope_of, strict_id};
+use super::schema::{Dependents, Secret, SecretChanged};
+use super::{Body, failed, item, private, read, scope_of, strict_id};
 use crate::http::error::{Answer, ApiError, ok, raw_json};
 use crate::http::gates::Caller;
 use crate::http::json::Input;
+use crate::http::openapi::schema::ErrorBody;
 use crate::http::state::App;
 use crate::keys::secrets::Bundle;
 
-/// Lists names: the workspace's own, then global ones that it does not override.
+/// Lists names of secrets: the workspace's own, then global ones that it does not override.
+#[utoipa::path(
+    get,
+    path = "/workspaces/{id}/secrets",
+    tag = "secrets",
+    operation_id = "listSecrets",
+    params(("id" = Uuid, Path, description = "The workspace")),
+    responses(
+        (status = 200, description = "Their names", body = Vec<Secret>),
+        (status = 400, description = "The id is not a lower-case UUID", body = ErrorBody),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 pub async fn list(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Answer {
     caller.workspace(&app, &id).await?;
     let id = strict_id(&id)?;
@@ -31,7 +45,20 @@ pub async fn list(State(app): State<App>, caller: Caller, Path(id): Path<String>
     Ok(private(ok(&items)))
 }
 
-/// Hands the whole bundle to the workspace's own agent, or nothing.
+/// Hands all values to the workspace's own agent, or none.
+#[utoipa::path(
+    get,
+    path = "/workspaces/{id}/secrets/values",
+    tag = "secrets",
+    operation_id = "getSecretValues",
+    params(("id" = Uuid, Path, description = "The workspace")),
+    responses(
+        (status = 200, description = "Names and values", body = std::collections::HashMap<String, String>),
+        (status = 400, description = "The id is not a lower-case UUID", body = ErrorBody),
+        (status = 500, description = "`failed_keys` could not be read", body = ErrorBody),
+    ),
+    security(("bearer" = [])),
+)]
 pub async fn values(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Answer {
     let actor = caller.workspace(&app, &id).await?;
     let id = strict_id(&id)?;
@@ -47,7 +74,22 @@ pub async fn values(State(app): State<App>, caller: Caller, Path(id): Path<Strin
     }
 }
 
-/// Sets a secret.
+/// Sets a secret of a workspace.
+#[utoipa::path(
+    post,
+    path = "/workspaces/{id}/secrets",
+    tag = "secrets",
+    operation_id = "setSecret",
+    params(("id" = Uuid, Path, description = "The workspace")),
+    request_body = Body,
+    responses(
+        (status = 200, description = "Saved", body = SecretChanged),
+        (status = 400, description = "The id is not a lower-case UUID, or the body is not acceptable", body = ErrorBody),
+        (status = 404, description = "There is no such workspace", body = ErrorBody),
+        (status = 410, description = "It is removed", body = ErrorBody),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 pub async fn set(
     State(app): State<App>,
     caller: Caller,
@@ -65,7 +107,41 @@ pub async fn set(
     Ok(ok(&json!({"key": key, "status": "saved"})))
 }
 
-/// Deletes a secret.
+/// Sets a secret of a workspace, as POST does.
+#[utoipa::path(
+    put,
+    path = "/workspaces/{id}/secrets",
+    tag = "secrets",
+    operation_id = "putSecret",
+    params(("id" = Uuid, Path, description = "The workspace")),
+    request_body = Body,
+    responses(
+        (status = 200, description = "Saved", body = SecretChanged),
+        (status = 400, description = "The id is not a lower-case UUID, or the body is not acceptable", body = ErrorBody),
+        (status = 404, description = "There is no such workspace", body = ErrorBody),
+        (status = 410, description = "It is removed", body = ErrorBody),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
+pub async fn replace(state: State<App>, caller: Caller, id: Path<String>, input: Input) -> Answer {
+    set(state, caller, id, input).await
+}
+
+/// Deletes a secret of a workspace.
+#[utoipa::path(
+    delete,
+    path = "/workspaces/{id}/secrets/{key}",
+    tag = "secrets",
+    operation_id = "deleteSecret",
+    params(("id" = Uuid, Path, description = "The workspace"),
+        ("key" = String, Path, description = "The name of the secret")),
+    responses(
+        (status = 200, description = "Deleted", body = SecretChanged),
+        (status = 400, description = "The id is not a lower-case UUID", body = ErrorBody),
+        (status = 404, description = "There is no such secret", body = ErrorBody),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 pub async fn remove(
     State(app): State<App>,
     caller: Caller,
@@ -80,7 +156,22 @@ pub async fn remove(
     }
 }
 
-/// Says who would notice a change of a secret: the workspace itself, if it gets one by that name.
+/// Says who would notice a change of a secret.
+///
+/// The workspace itself, if it has one by that name.
+#[utoipa::path(
+    get,
+    path = "/workspaces/{id}/secrets/{key}/dependents",
+    tag = "secrets",
+    operation_id = "listSecretDependents",
+    params(("id" = Uuid, Path, description = "The workspace"),
+        ("key" = String, Path, description = "The name of the secret")),
+    responses(
+        (status = 200, description = "The workspace, or none", body = Dependents),
+        (status = 400, description = "The id is not a lower-case UUID", body = ErrorBody),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 pub async fn dependents(
     State(app): State<App>,
     caller: Caller,

@@ -1,25 +1,29 @@
 //! What an external agent needs to connect (contract 01 §2.2). The canvas looks for the token's
 //! place in both snippets by exact text.
 
+use super::schema::Connection;
+use crate::http::state::App;
 use axum::http::{HeaderMap, header};
 use isomer_actors::domain::ids::WorkspaceId;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Value, json};
-
-use crate::http::state::App;
 
 /// Returns the `connection` block.
-pub fn details(app: &App, id: WorkspaceId, token: &SecretString, headers: &HeaderMap) -> Value {
+pub fn details(
+    app: &App,
+    id: WorkspaceId,
+    token: &SecretString,
+    headers: &HeaderMap,
+) -> Connection {
     let platform = platform_url(app, headers);
-    json!({
-        "workspace_id": id,
-        "platform_url": platform,
-        "auth_token": token.expose_secret(),
-        "registry_endpoint": format!("{platform}/registry/register"),
-        "heartbeat_endpoint": format!("{platform}/registry/heartbeat"),
-        "curl_register_template": curl(&platform, id),
-        "python_snippet": python(&platform, id),
-    })
+    Connection {
+        auth_token: token.expose_secret().to_owned(),
+        curl_register_template: curl(&platform, id),
+        heartbeat_endpoint: format!("{platform}/registry/heartbeat"),
+        python_snippet: python(&platform, id),
+        registry_endpoint: format!("{platform}/registry/register"),
+        platform_url: platform,
+        workspace_id: id.0,
+    }
 }
 
 /// The address by which the caller reached this server, unless it is configured.

@@ -7,15 +7,19 @@ use axum::http::{HeaderMap, StatusCode};
 use isomer_actors::api::{NewWorkspace, Start};
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::record::Access;
+use isomer_actors::domain::status::Status;
 use isomer_actors::indexes::{EXTERNAL, HOSTED};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
+use utoipa::ToSchema;
 
+use super::schema::{Created, CreatedExternal, CreatedHere};
 use super::{connection, validate};
 use crate::http::error::{Answer, ApiError, json_response};
 use crate::http::gates::{Admin, Caller};
 use crate::http::json::{BadInput, Input};
+use crate::http::openapi::schema::ErrorBody;
 use crate::http::secrets;
 use crate::http::state::App;
 use crate::http::token;
@@ -30,35 +34,62 @@ const DEFAULT_RUNTIME: &str = "langgraph";
 /// Largest template configuration that is read, in bytes.
 const MAX_CONFIG_BYTES: u64 = 1 << 20;
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
+/// What to create. Absent fields and null are the same.
+#[derive(Default, Deserialize, ToSchema)]
+#[schema(as = CreateWorkspace)]
 struct Body {
+    #[schema(value_type = String, required)]
     name: Option<String>,
     role: Option<String>,
+    /// A folder below the templates root; gives runtime and model where the request does not.
     template: Option<String>,
+    /// 3 unless given.
     tier: Option<i32>,
     model: Option<String>,
+    /// `langgraph` unless given.
     runtime: Option<String>,
+    /// Its agent runs elsewhere.
     external: Option<bool>,
+    /// Where an external agent is reached, if that is known.
     url: Option<String>,
+    /// An absolute path on the host.
     workspace_dir: Option<String>,
+    #[schema(value_type = Option<Access>)]
     workspace_access: Option<String>,
+    #[schema(value_type = Option<Uuid>)]
     parent_id: Option<String>,
+    /// US cents a month.
     budget_limit: Option<i64>,
+    /// Names and values.
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
     secrets: Option<BTreeMap<String, SecretString>>,
     max_concurrent_tasks: Option<i32>,
     canvas: Option<Point>,
+    /// Must be empty: memories are not kept yet.
     initial_memories: Option<Vec<Value>>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = CanvasPoint)]
 struct Point {
     x: f64,
     y: f64,
 }
 
 /// Creates a workspace; an external one gets what its agent needs to connect.
+#[utoipa::path(
+    post,
+    path = "/workspaces",
+    tag = "workspaces",
+    operation_id = "createWorkspace",
+    request_body = Body,
+    responses(
+        (status = 201, description = "It is there, and its event is recorded", body = Created),
+        (status = 409, description = "This server runs as many agents as it may", body = ErrorBody),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 pub async fn create(
     State(app): State<App>,
     caller: Caller,
@@ -89,11 +120,11 @@ async fn create_provisioned(app: &App, body: Body, access: Access, admin: &Admin
     let new = new_workspace(app, body, access, Start::Provision, admin).await?;
     let id = new.id;
     app.directory.create(new).await?;
-    let reply = json!({
-        "id": id,
-        "status": "provisioning",
-        "awareness_namespace": format!("workspace:{id}"),
-        "workspace_access": access.as_str(),
+    let reply = Created::Provisioned(CreatedHere {
+        awareness_namespace: format!("workspace:{id}"),
+        id: id.0,
+        status: Status::Provisioning,
+        workspace_access: access,
     });
     Ok(json_response(StatusCode::CREATED, &reply))
 }
@@ -123,19 +154,17 @@ async fn create_external(
             guard::check(&url, Rule::Registration, app.address_mode()).await.map_err(
                 |refused| BadInput::new("url", refused.to_string()).with_text(BAD_FIELDS),
             )?;
-            (Start::External { url }, "online")
+            (Start::External { url }, Status::Online)
         }
-        None => (Start::Awaited { token: minted.stored }, "awaiting_agent"),
+        None => (Start::Awaited { token: minted.stored }, Status::AwaitingAgent),
     };
     let awaited = matches!(start, Start::Awaited { .. });
     let mut new = new_workspace(app, body, access, start, admin).await?;
     EXTERNAL.clone_into(&mut new.runtime);
     let id = new.id;
     app.directory.create(new).await?;
-    let mut reply = json!({"id": id, "external": true, "status": status});
-    if awaited {
-        reply["connection"] = connection::details(app, id, &minted.text, headers);
-    }
+    let connection = awaited.then(|| connection::details(app, id, &minted.text, headers));
+    let reply = Created::External(CreatedExternal { connection, external: true, id: id.0, status });
     Ok(json_response(StatusCode::CREATED, &reply))
 }
 

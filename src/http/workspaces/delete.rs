@@ -4,26 +4,49 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use isomer_actors::api::{Removal, RemoveOptions};
 use isomer_actors::domain::ids::WorkspaceId;
-use isomer_actors::ports::ListQuery;
+use isomer_actors::ports::{ListQuery, WorkspaceView};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use utoipa::IntoParams;
 
+use super::schema::{Child, ConfirmationRequired, Removed, RemovedAs};
 use crate::http::error::{Answer, ApiError, json_response, ok};
 use crate::http::gates::{Caller, workspace_id};
+use crate::http::openapi::schema::ErrorBody;
 use crate::http::state::App;
 
 const CONFIRM: &str =
     "This workspace has sub-workspaces. Delete with ?confirm=true to cascade delete.";
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Options {
+    /// `true`: everything below it goes along.
     #[serde(default)]
+    #[param(nullable = false)]
     confirm: Option<String>,
+    /// `true`: its row is not kept.
     #[serde(default)]
+    #[param(nullable = false)]
     purge: Option<String>,
 }
 
 /// Removes a workspace and, if confirmed, everything below it.
+#[utoipa::path(
+    delete,
+    path = "/workspaces/{id}",
+    tag = "workspaces",
+    operation_id = "deleteWorkspace",
+    params(("id" = Uuid, Path, description = "The workspace"), Options),
+    responses(
+        (status = 200, description = "It is gone", body = Removed),
+        (status = 400, description = "The id is not a UUID", body = ErrorBody),
+        (status = 404, description = "There is no such workspace", body = ErrorBody),
+        (status = 409, description = "It has children; nothing was done",
+            body = ConfirmationRequired),
+        (status = 410, description = "It is removed already", body = ErrorBody),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 pub async fn delete(
     State(app): State<App>,
     caller: Caller,
@@ -37,8 +60,8 @@ pub async fn delete(
     match app.directory.remove(id, RemoveOptions { confirm, purge }).await? {
         Removal::Removed { cascade_deleted } => {
             app.secrets.forget_gone(|id| app.directory.glimpse(WorkspaceId(id)).is_some());
-            let status = if purge { "purged" } else { "removed" };
-            Ok(ok(&json!({"cascade_deleted": cascade_deleted, "status": status})))
+            let status = if purge { RemovedAs::Purged } else { RemovedAs::Removed };
+            Ok(ok(&Removed { cascade_deleted, status }))
         }
         Removal::ConfirmationRequired { children } => ask(&app, children).await,
     }
@@ -47,13 +70,13 @@ pub async fn delete(
 async fn ask(app: &App, children: Vec<WorkspaceId>) -> Answer {
     let query = ListQuery { ids: Some(children), removed: false };
     let views = app.store.list(&query).await.map_err(ApiError::from)?;
-    let children: Vec<Value> =
-        views.iter().map(|view| json!({"id": view.record.id, "name": view.record.name})).collect();
-    let body = json!({
-        "status": "confirmation_required",
-        "message": CONFIRM,
-        "children_count": children.len(),
-        "children": children,
-    });
+    let child = |view: WorkspaceView| Child { id: view.record.id.0, name: view.record.name };
+    let children: Vec<_> = views.into_iter().map(child).collect();
+    let body = ConfirmationRequired {
+        children_count: children.len(),
+        children,
+        message: CONFIRM,
+        status: "confirmation_required",
+    };
     Ok(json_response(StatusCode::CONFLICT, &body))
 }

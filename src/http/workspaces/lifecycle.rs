@@ -6,15 +6,32 @@ use axum::http::StatusCode;
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::status::Status;
 use serde::Deserialize;
-use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
 
+use super::schema::{Restarted, Stopped};
 use crate::http::error::{Answer, ApiError, ok, removed};
 use crate::http::gates::{Caller, workspace_id};
 use crate::http::json::Input;
+use crate::http::openapi::schema::ErrorBody;
 use crate::http::state::App;
 use crate::provision::{PAUSE_AFTER_STOP, Refused};
 
-/// Ends the agent as a crash would, for people to watch it come back.
+/// Ends an agent that this server runs, as a crash would, for people to watch it come back.
+#[utoipa::path(
+    post,
+    path = "/workspaces/{id}/stop",
+    tag = "workspaces",
+    operation_id = "stopWorkspace",
+    params(("id" = Uuid, Path, description = "The workspace")),
+    responses(
+        (status = 200, description = "It has ended", body = Stopped),
+        (status = 400, description = "The id is not a UUID", body = ErrorBody),
+        (status = 404, description = "There is no such workspace", body = ErrorBody),
+        (status = 409, description = "It is not running, or not run by this server", body = ErrorBody),
+        (status = 410, description = "It is removed", body = ErrorBody),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 pub async fn stop(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Answer {
     let parsed = workspace_id(&id)?;
     caller.workspace(&app, &id).await?;
@@ -23,23 +40,45 @@ pub async fn stop(State(app): State<App>, caller: Caller, Path(id): Path<String>
     }
     app.host.stop(parsed).await.map_err(refused)?;
     let status = app.directory.glimpse(parsed).map_or(Status::Removed, |glimpse| glimpse.status);
-    let seconds = PAUSE_AFTER_STOP.as_secs();
-    Ok(ok(&json!({"status": status, "back_in_seconds": seconds})))
+    Ok(ok(&Stopped { back_in_seconds: PAUSE_AFTER_STOP.as_secs(), status }))
 }
 
-#[derive(Default, Deserialize)]
+/// How to restart.
+#[derive(Default, Deserialize, ToSchema)]
+#[schema(as = RestartWorkspace)]
 struct Body {
+    /// It is answered as `reset_session`.
     #[serde(default)]
     reset: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Options {
+    /// `true`: the same as in the body.
     #[serde(default)]
+    #[param(nullable = false)]
     reset: Option<String>,
 }
 
-/// Ends the agent and starts it at once.
+/// Ends an agent that this server runs and starts it at once.
+#[utoipa::path(
+    post,
+    path = "/workspaces/{id}/restart",
+    tag = "workspaces",
+    operation_id = "restartWorkspace",
+    params(("id" = Uuid, Path, description = "The workspace"), Options),
+    request_body = Option<Body>,
+    responses(
+        (status = 200, description = "It is starting", body = Restarted),
+        (status = 400, description = "The id is not a UUID", body = ErrorBody),
+        (status = 404, description = "There is no such workspace", body = ErrorBody),
+        (status = 409, description = "There is no room for it", body = ErrorBody),
+        (status = 410, description = "It is removed", body = ErrorBody),
+        (status = 503, description = "It is not run by this server, or another restart is going on", body = ErrorBody),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 pub async fn restart(
     State(app): State<App>,
     caller: Caller,
@@ -56,11 +95,11 @@ pub async fn restart(
     }
     app.host.restart(parsed).await.map_err(refused)?;
     let reset = body.reset || options.reset.as_deref() == Some("true");
-    Ok(ok(&json!({
-        "status": "provisioning",
-        "config_dir": "existing-volume",
-        "reset_session": reset,
-    })))
+    Ok(ok(&Restarted {
+        config_dir: "existing-volume",
+        reset_session: reset,
+        status: Status::Provisioning,
+    }))
 }
 
 fn is_hosted(app: &App, id: WorkspaceId) -> Result<bool, ApiError> {

@@ -7,24 +7,25 @@ mod forward;
 mod lifecycle;
 mod patch;
 mod read;
+pub mod schema;
 mod state;
 mod validate;
 mod view;
 
-use axum::Router;
-use axum::routing::{get, post};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 pub use self::read::{SEQ, gone};
-pub use self::view::{folded as folded_view, number};
-use super::state::App;
+pub use self::view::{Workspace, folded as folded_view, number};
+use super::openapi::Api;
 
 /// The routes of this folder.
-pub fn router() -> Router<App> {
-    Router::new()
-        .route("/workspaces", post(create::create).get(read::list))
-        .route("/workspaces/{id}", get(read::get).patch(patch::patch).delete(delete::delete))
-        .route("/workspaces/{id}/state", get(state::state))
-        .route("/workspaces/{id}/forward", post(forward::forward))
-        .route("/workspaces/{id}/stop", post(lifecycle::stop))
-        .route("/workspaces/{id}/restart", post(lifecycle::restart))
+pub fn router() -> Api {
+    OpenApiRouter::default()
+        .routes(routes!(create::create, read::list))
+        .routes(routes!(read::get, patch::patch, delete::delete))
+        .routes(routes!(state::state))
+        .routes(routes!(forward::forward))
+        .routes(routes!(lifecycle::stop))
+        .routes(routes!(lifecycle::restart))
 }

@@ -4,39 +4,62 @@ use axum::extract::{Path, State};
 use isomer_actors::api::Patch;
 use isomer_actors::domain::change::LayoutPatch;
 use serde::Deserialize;
-use serde_json::json;
+use utoipa::ToSchema;
 
+use super::schema::Patched;
 use super::{create, validate};
 use crate::http::error::{Answer, ApiError, ok};
 use crate::http::gates::{Caller, workspace_id};
 use crate::http::json::{BadInput, Input, present};
+use crate::http::openapi::schema::ErrorBody;
 use crate::http::state::App;
 
 const BAD_BODY: &str = "invalid request body";
 
-#[derive(Deserialize)]
+/// What to change. Absent fields stay; null empties `role`, `parent_id` and `workspace_dir`.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = PatchWorkspace)]
 struct Body {
     #[serde(default)]
     name: Option<String>,
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
     role: Option<Option<String>>,
     #[serde(default)]
     tier: Option<i32>,
+    /// Null makes it a root.
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Uuid>)]
     parent_id: Option<Option<String>>,
     #[serde(default)]
     collapsed: Option<bool>,
     #[serde(default)]
     runtime: Option<String>,
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
     workspace_dir: Option<Option<String>>,
+    /// Counts together with `y`.
     #[serde(default)]
     x: Option<f64>,
     #[serde(default)]
     y: Option<f64>,
 }
 
-/// Changes fields of a workspace.
+/// Changes fields of a workspace: all of them or none.
+#[utoipa::path(
+    patch,
+    path = "/workspaces/{id}",
+    tag = "workspaces",
+    operation_id = "patchWorkspace",
+    params(("id" = Uuid, Path, description = "The workspace")),
+    request_body = Body,
+    responses(
+        (status = 200, description = "Changed, and the event is recorded", body = Patched),
+        (status = 404, description = "There is no such workspace", body = ErrorBody),
+        (status = 410, description = "It is removed", body = ErrorBody),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 pub async fn patch(
     State(app): State<App>,
     caller: Caller,
@@ -48,11 +71,7 @@ pub async fn patch(
     let body: Body = input.parse_or(BAD_BODY)?;
     let needs_restart = body.workspace_dir.is_some();
     app.directory.patch(parsed, changes(body)?).await?;
-    Ok(if needs_restart {
-        ok(&json!({"needs_restart": true, "status": "updated"}))
-    } else {
-        ok(&json!({"status": "updated"}))
-    })
+    Ok(ok(&Patched { needs_restart: needs_restart.then_some(true), status: "updated" }))
 }
 
 fn changes(body: Body) -> Result<Patch, ApiError> {

@@ -6,25 +6,43 @@ use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::status::Status;
 use isomer_actors::ports::{EventQuery, ListQuery};
 use serde::Deserialize;
-use serde_json::json;
+use utoipa::IntoParams;
 
-use super::view::{listed, single};
+use super::schema::{Gone, MovedTo};
+use super::view::{Workspace, WorkspaceDetail, listed, single};
 use crate::http::error::{Answer, ApiError, json_response, ok};
 use crate::http::events;
 use crate::http::gates::{Caller, workspace_id};
+use crate::http::openapi::schema::ErrorBody;
 use crate::http::state::App;
 
 /// The sequence at which a list was read: a subscriber goes on from there.
 pub const SEQ: &str = "x-isomer-seq";
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct ListOptions {
-    /// The organisation as it stood then.
+    /// The organisation as it stood then, without beats and layout.
     #[serde(default)]
+    #[param(value_type = Option<chrono::DateTime<chrono::Utc>>, nullable = false)]
     at: Option<String>,
 }
 
 /// Lists all workspaces that are not removed, oldest first.
+#[utoipa::path(
+    get,
+    path = "/workspaces",
+    tag = "workspaces",
+    operation_id = "listWorkspaces",
+    params(ListOptions),
+    responses(
+        (status = 200, description = "All of them", body = Vec<Workspace>,
+            headers(("x-isomer-seq" = i64,
+                description = "Follow `GET /ws?since=` from here; with `at`, the last one it took in"))),
+        (status = 400, description = "`at` is not an RFC 3339 time", body = ErrorBody),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
 pub async fn list(
     State(app): State<App>,
     caller: Caller,
@@ -49,7 +67,23 @@ pub async fn list(
     Ok(response)
 }
 
-/// Returns one workspace; 301 to the one that took over, 410 for a removed one (design §7).
+/// Returns one workspace; 301 to the one that took over, 410 for a removed one.
+#[utoipa::path(
+    get,
+    path = "/workspaces/{id}",
+    tag = "workspaces",
+    operation_id = "getWorkspace",
+    params(("id" = Uuid, Path, description = "The workspace")),
+    responses(
+        (status = 200, description = "The workspace", body = WorkspaceDetail),
+        (status = 301, description = "Another one took over", body = MovedTo,
+            headers(("location" = String, description = "The one that took over"))),
+        (status = 400, description = "The id is not a UUID", body = ErrorBody),
+        (status = 404, description = "There is no such workspace", body = ErrorBody),
+        (status = 410, description = "It is removed", body = Gone),
+        (status = 503, description = "The store cannot be asked", body = ErrorBody),
+    ),
+)]
 pub async fn get(State(app): State<App>, Path(id): Path<String>) -> Answer {
     let id = workspace_id(&id)?;
     let Some(mut view) = app.store.view(id).await? else {
@@ -69,7 +103,7 @@ pub async fn gone(app: &App, id: WorkspaceId) -> Answer {
         return removed(app, id).await;
     };
     let url = app.store.view(to).await?.and_then(|view| view.record.url).unwrap_or_default();
-    let body = json!({"forwarded_to": to, "url": url, "status": "removed"});
+    let body = MovedTo { forwarded_to: to.0, status: Status::Removed, url };
     let mut response = json_response(StatusCode::MOVED_PERMANENTLY, &body);
     let location = HeaderValue::try_from(format!("/workspaces/{to}"));
     if let Ok(location) = location {
@@ -81,10 +115,10 @@ pub async fn gone(app: &App, id: WorkspaceId) -> Answer {
 async fn removed(app: &App, id: WorkspaceId) -> Answer {
     let query = EventQuery { workspace: Some(id), limit: 1, ..EventQuery::default() };
     let last = app.store.events(&query).await?;
-    let body = json!({
-        "error": "workspace removed",
-        "status": "removed",
-        "last_event": last.first().map(events::item),
-    });
+    let body = Gone {
+        error: "workspace removed",
+        last_event: last.first().map(events::item),
+        status: Status::Removed,
+    };
     Ok(json_response(StatusCode::GONE, &body))
 }

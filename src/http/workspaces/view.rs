@@ -1,36 +1,171 @@
 //! A workspace as clients read it (contract 01 §3).
 
+use chrono::{DateTime, Utc};
 use isomer_actors::domain::beat::Vitals;
-use isomer_actors::domain::record::{Folded, Record};
+use isomer_actors::domain::record::Folded;
+use isomer_actors::domain::status::Status;
 use isomer_actors::ports::WorkspaceView;
-use serde_json::{Map, Number, Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::{Number, Value};
+use utoipa::ToSchema;
+use uuid::Uuid;
 
 /// Above this, floats no longer hold every integer.
 const EXACT: f64 = 9_007_199_254_740_992.0;
+/// The runtime of rows that name none.
+const RUNTIME: &str = "langgraph";
+
+/// A workspace in the list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Workspace {
+    /// Tasks being worked on.
+    active_tasks: i32,
+    /// What the agent says of itself, as it registered; null before.
+    #[schema(required)]
+    agent_card: Option<Value>,
+    /// US cents a month.
+    #[schema(required)]
+    budget_limit: Option<i64>,
+    /// Its children are not shown on the canvas.
+    collapsed: bool,
+    /// What the agent is doing; empty when idle.
+    current_task: String,
+    /// The workspace that took over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    forwarded_to: Option<Uuid>,
+    id: Uuid,
+    /// Share of failed calls, 0 to 1.
+    #[serde(serialize_with = "plain")]
+    last_error_rate: f64,
+    #[schema(required)]
+    last_heartbeat_at: Option<DateTime<Utc>>,
+    /// Text of a recent error; empty when there is none.
+    last_sample_error: String,
+    max_concurrent_tasks: i32,
+    /// US cents this month.
+    monthly_spend: i64,
+    name: String,
+    #[schema(required)]
+    parent_id: Option<Uuid>,
+    #[schema(required)]
+    role: Option<String>,
+    runtime: String,
+    status: Status,
+    tier: i32,
+    /// Seconds since the agent started.
+    uptime_seconds: i32,
+    /// Where the agent is reached; empty while that is not known.
+    url: String,
+    #[schema(required)]
+    workspace_dir: Option<String>,
+    #[serde(serialize_with = "plain")]
+    x: f64,
+    #[serde(serialize_with = "plain")]
+    y: f64,
+}
+
+/// A workspace by itself: for everybody, so without tasks, errors and money.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WorkspaceDetail {
+    /// Tasks being worked on.
+    active_tasks: i32,
+    /// What the agent says of itself, as it registered; null before.
+    #[schema(required)]
+    agent_card: Option<Value>,
+    /// Its children are not shown on the canvas.
+    collapsed: bool,
+    /// The workspace that took over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    forwarded_to: Option<Uuid>,
+    id: Uuid,
+    /// Share of failed calls, 0 to 1.
+    #[serde(serialize_with = "plain")]
+    last_error_rate: f64,
+    #[schema(required)]
+    last_heartbeat_at: Option<DateTime<Utc>>,
+    /// When the platform last sent it something.
+    #[schema(required)]
+    last_outbound_at: Option<DateTime<Utc>>,
+    max_concurrent_tasks: i32,
+    name: String,
+    #[schema(required)]
+    parent_id: Option<Uuid>,
+    #[schema(required)]
+    role: Option<String>,
+    runtime: String,
+    status: Status,
+    tier: i32,
+    /// Seconds since the agent started.
+    uptime_seconds: i32,
+    /// Where the agent is reached; empty while that is not known.
+    url: String,
+    #[serde(serialize_with = "plain")]
+    x: f64,
+    #[serde(serialize_with = "plain")]
+    y: f64,
+}
 
 /// Returns the item of the list.
-pub fn listed(view: &WorkspaceView) -> Value {
-    let mut item = shared(view);
+pub fn listed(view: &WorkspaceView) -> Workspace {
     let (record, vitals) = (&view.record, &view.vitals);
-    item.insert("last_sample_error".into(), json!(vitals.sample_error));
-    item.insert("current_task".into(), json!(vitals.current_task));
-    item.insert("workspace_dir".into(), json!(record.workspace_dir));
-    item.insert("budget_limit".into(), json!(record.budget_limit));
-    item.insert("monthly_spend".into(), json!(vitals.monthly_spend));
-    item.insert("last_heartbeat_at".into(), json!(vitals.last_heartbeat_at));
-    Value::Object(item)
+    let runtime = if record.runtime.is_empty() { RUNTIME } else { &record.runtime };
+    Workspace {
+        active_tasks: vitals.active_tasks,
+        agent_card: view.agent_card.clone(),
+        budget_limit: record.budget_limit,
+        collapsed: view.collapsed,
+        current_task: vitals.current_task.clone(),
+        forwarded_to: record.forwarded_to.map(|id| id.0),
+        id: record.id.0,
+        last_error_rate: vitals.error_rate,
+        last_heartbeat_at: vitals.last_heartbeat_at,
+        last_sample_error: vitals.sample_error.clone(),
+        max_concurrent_tasks: record.max_concurrent_tasks,
+        monthly_spend: vitals.monthly_spend,
+        name: record.name.clone(),
+        parent_id: record.parent_id.map(|id| id.0),
+        role: record.role.clone().filter(|role| !role.is_empty()),
+        runtime: runtime.to_owned(),
+        status: record.status,
+        tier: record.tier,
+        uptime_seconds: vitals.uptime_seconds,
+        url: record.url.clone().unwrap_or_default(),
+        workspace_dir: record.workspace_dir.clone(),
+        x: view.x,
+        y: view.y,
+    }
 }
 
 /// Returns the single object.
-pub fn single(view: &WorkspaceView) -> Value {
-    let mut item = shared(view);
-    item.insert("last_outbound_at".into(), json!(view.last_outbound_at));
-    item.insert("last_heartbeat_at".into(), json!(view.vitals.last_heartbeat_at));
-    Value::Object(item)
+pub fn single(view: &WorkspaceView) -> WorkspaceDetail {
+    let item = listed(view);
+    WorkspaceDetail {
+        active_tasks: item.active_tasks,
+        agent_card: item.agent_card,
+        collapsed: item.collapsed,
+        forwarded_to: item.forwarded_to,
+        id: item.id,
+        last_error_rate: item.last_error_rate,
+        last_heartbeat_at: item.last_heartbeat_at,
+        last_outbound_at: view.last_outbound_at,
+        max_concurrent_tasks: item.max_concurrent_tasks,
+        name: item.name,
+        parent_id: item.parent_id,
+        role: item.role,
+        runtime: item.runtime,
+        status: item.status,
+        tier: item.tier,
+        uptime_seconds: item.uptime_seconds,
+        url: item.url,
+        x: item.x,
+        y: item.y,
+    }
 }
 
 /// Returns a workspace as its events say it was: nothing is known of beats and layout.
-pub fn folded(folded: &Folded) -> Value {
+pub fn folded(folded: &Folded) -> Workspace {
     listed(&WorkspaceView {
         record: folded.record.clone(),
         agent_card: folded.card.clone(),
@@ -43,38 +178,6 @@ pub fn folded(folded: &Folded) -> Value {
     })
 }
 
-fn shared(view: &WorkspaceView) -> Map<String, Value> {
-    let (record, vitals) = (&view.record, &view.vitals);
-    let runtime = if record.runtime.is_empty() { "langgraph" } else { &record.runtime };
-    let fields = [
-        ("id", json!(record.id)),
-        ("name", json!(record.name)),
-        ("status", json!(record.status)),
-        ("role", json!(record.role.as_deref().filter(|role| !role.is_empty()))),
-        ("tier", json!(record.tier)),
-        ("agent_card", view.agent_card.clone().unwrap_or(Value::Null)),
-        ("url", json!(record.url.as_deref().unwrap_or_default())),
-        ("parent_id", json!(record.parent_id)),
-        ("active_tasks", json!(vitals.active_tasks)),
-        ("max_concurrent_tasks", json!(record.max_concurrent_tasks)),
-        ("uptime_seconds", json!(vitals.uptime_seconds)),
-        ("last_error_rate", number(vitals.error_rate)),
-        ("runtime", json!(runtime)),
-        ("x", number(view.x)),
-        ("y", number(view.y)),
-        ("collapsed", json!(view.collapsed)),
-    ];
-    let mut item: Map<_, _> = fields.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
-    forwarded(record, &mut item);
-    item
-}
-
-fn forwarded(record: &Record, item: &mut Map<String, Value>) {
-    if let Some(to) = record.forwarded_to {
-        item.insert("forwarded_to".into(), json!(to));
-    }
-}
-
 /// Integral floats print without `.0` (contract 00 §1).
 pub fn number(value: f64) -> Value {
     if value.fract() == 0.0 && value.abs() < EXACT {
@@ -82,4 +185,8 @@ pub fn number(value: f64) -> Value {
     } else {
         Number::from_f64(value).map_or(Value::Null, Value::Number)
     }
+}
+
+fn plain<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    number(*value).serialize(serializer)
 }

@@ -1,0 +1,49 @@
+//! What the routes of this folder answer.
+
+use isomer_actors::domain::status::Status;
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// The agent is known now.
+#[derive(ToSchema)]
+#[expect(missing_debug_implementations, reason = "it would show the token")]
+pub struct Registered {
+    /// A token, shown once; absent when the workspace has one.
+    #[schema(nullable = false)]
+    pub auth_token: Option<String>,
+    /// Always `registered`.
+    pub status: String,
+}
+
+/// Where to reach another agent.
+#[derive(Debug, ToSchema)]
+pub struct Discovered {
+    pub id: Uuid,
+    pub name: String,
+    pub url: String,
+}
+
+/// Somebody a workspace works with directly.
+#[derive(Debug, ToSchema)]
+pub struct Peer {
+    pub active_tasks: i32,
+    #[schema(required)]
+    pub agent_card: Option<Value>,
+    pub id: Uuid,
+    pub name: String,
+    #[schema(required)]
+    pub parent_id: Option<Uuid>,
+    #[schema(required)]
+    pub role: Option<String>,
+    pub status: Status,
+    pub tier: i32,
+    /// Empty while it is not known.
+    pub url: String,
+}
+
+/// Whether two workspaces may exchange messages.
+#[derive(Debug, ToSchema)]
+pub struct AccessChecked {
+    pub allowed: bool,
+}
