@@ -36,16 +36,26 @@ export function visible(org: Org, tree: Tree): Set<string> {
  */
 export function place(org: Org, tree: Tree): Boxes {
   const boxes: Record<string, Box> = {};
-  placeMembers(org, tree, ROOT, boxes);
+  // In the order in which they came, so that a newcomer moves nobody.
+  const rank = new Map(Object.keys(org).map((id, index) => [id, index]));
+  placeMembers({ org, tree, rank }, ROOT, boxes);
   return boxes;
 }
 
-function placeMembers(org: Org, tree: Tree, parent: string, boxes: Record<string, Box>): void {
-  const members = tree.children[parent] ?? [];
+interface Plan {
+  org: Org;
+  tree: Tree;
+  rank: ReadonlyMap<string, number>;
+}
+
+function placeMembers(plan: Plan, parent: string, boxes: Record<string, Box>): void {
+  const { org, tree, rank } = plan;
+  const members = [...(tree.children[parent] ?? [])];
+  members.sort((a, b) => (rank.get(a) ?? 0) - (rank.get(b) ?? 0));
   const taken: Box[] = [];
   const homeless: { id: string; size: { width: number; height: number } }[] = [];
   for (const id of members) {
-    const size = sizeOf(org, tree, id, boxes);
+    const size = sizeOf(plan, id, boxes);
     const workspace = org[id];
     if (!workspace) continue;
     if (workspace.x === 0 && workspace.y === 0) {
@@ -88,10 +98,11 @@ function shelve(
   }
 }
 
-function sizeOf(org: Org, tree: Tree, id: string, boxes: Record<string, Box>) {
+function sizeOf(plan: Plan, id: string, boxes: Record<string, Box>) {
+  const { org, tree } = plan;
   const members = tree.children[id] ?? [];
   if (members.length === 0 || org[id]?.collapsed) return { ...NODE };
-  placeMembers(org, tree, id, boxes);
+  placeMembers(plan, id, boxes);
   let [width, height] = [NODE.width, NODE.height];
   for (const member of members) {
     const box = boxes[member];
