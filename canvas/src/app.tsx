@@ -23,6 +23,7 @@ import { TopBar } from "./shell/TopBar";
 import { useTheme } from "./shell/theme";
 import { useOrg } from "./store/org";
 import { useView } from "./store/view";
+import { PastBanner, PastFrame } from "./time/PastMark";
 import { Timeline } from "./time/Timeline";
 
 export function App() {
@@ -68,11 +69,15 @@ function Main() {
       {page === "home" && ready && (
         <>
           <div className="flex min-w-0 grow flex-col">
+            <PastBanner />
             <section
               aria-label={mode === "list" ? t("list") : t("canvas")}
-              className="relative min-h-0 grow"
+              className="relative flex min-h-0 grow flex-col"
             >
-              {mode === "list" ? <ListView /> : <Board />}
+              <div className="relative min-h-0 grow">
+                {mode === "list" ? <ListView /> : <Board />}
+                <PastFrame />
+              </div>
               <Guide />
             </section>
             <Timeline />

@@ -1,3 +1,50 @@
+import { useState } from "react";
+import type { Connection } from "../api/types";
+import { useView } from "../store/view";
+import { Connect } from "./Connect";
+import { CreateForm } from "./CreateForm";
+import { show } from "./created";
+
+export interface Made {
+  id: string;
+  name: string;
+  connection: Connection;
+}
+
+/** Makes a workspace. An external one stays until its agent has what it needs to connect. */
 export function CreateDialog() {
-  return null;
+  const creating = useView((view) => view.creating);
+  // The token is here and nowhere else; it goes when this closes.
+  const [made, setMade] = useState<Made | null>(null);
+  const close = () => {
+    setMade(null);
+    useView.getState().set({ creating: null });
+  };
+  if (made) {
+    return (
+      <Connect
+        made={made}
+        onClose={() => {
+          close();
+          void show(made.id);
+        }}
+      />
+    );
+  }
+  if (!creating) return null;
+  return (
+    <CreateForm
+      start={creating}
+      onClose={close}
+      onMade={(id, name, connection) => {
+        if (connection) {
+          useView.getState().select([id]);
+          setMade({ id, name, connection });
+        } else {
+          close();
+          void show(id);
+        }
+      }}
+    />
+  );
 }

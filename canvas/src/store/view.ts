@@ -17,7 +17,7 @@ export interface ViewState {
   palette: boolean;
   shortcuts: boolean;
   /** The create dialog, and the parent it begins with. */
-  creating: { parent: string | null } | null;
+  creating: Starting | null;
   /** Workspaces that somebody wants removed: asks first. */
   removing: readonly string[] | null;
   /** The workspace that is to be forwarded. */
@@ -30,6 +30,13 @@ export interface ViewState {
   select(ids: Iterable<string>): void;
   toggle(id: string): void;
   set(change: Partial<Pick<ViewState, Settable>>): void;
+}
+
+/** What the create dialog begins with. */
+export interface Starting {
+  parent: string | null;
+  /** Whether an external agent is chosen already. */
+  external?: boolean;
 }
 
 export interface Nesting {

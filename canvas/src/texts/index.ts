@@ -6,13 +6,14 @@ import board from "./en/board.json";
 import command from "./en/command.json";
 import common from "./en/common.json";
 import create from "./en/create.json";
+import dialogs from "./en/dialogs.json";
 import guide from "./en/guide.json";
 import list from "./en/list.json";
 import pages from "./en/pages.json";
 import panel from "./en/panel.json";
 import time from "./en/time.json";
 
-const en = { board, command, common, create, guide, list, pages, panel, time };
+const en = { board, command, common, create, dialogs, guide, list, pages, panel, time };
 
 export async function initTexts(): Promise<void> {
   await i18next.use(initReactI18next).init({
