@@ -62,7 +62,12 @@ function Main() {
   const connection = useConnection((state) => state.state);
   const mode = useView((state) => state.mode);
   return (
-    <main id="main" tabIndex={-1} className="flex min-h-0 grow outline-none">
+    // On narrow screens the panel covers what is beside it, which then cannot be reached either.
+    <main
+      id="main"
+      tabIndex={-1}
+      className="relative flex min-h-0 grow outline-none max-md:has-[>[data-panel]]:[&>:first-child]:invisible"
+    >
       {page === "runtime" && <RuntimePage />}
       {page === "keys" && <KeysPage />}
       {page === "home" && !ready && <Waiting connection={connection} />}

@@ -156,8 +156,9 @@ export async function keysStatus(): Promise<KeysStatus> {
   return (await request<KeysStatus>("GET", "/admin/keys")).body;
 }
 
-export async function keysAudit(limit = 50): Promise<AuditEntry[]> {
-  const path = `/admin/keys/audit?limit=${limit}`;
+/** Newest first; `before` a sequence, only what is older. */
+export async function keysAudit(limit = 50, before?: number): Promise<AuditEntry[]> {
+  const path = `/admin/keys/audit?limit=${limit}${before === undefined ? "" : `&before=${before}`}`;
   return (await request<{ entries: AuditEntry[] }>("GET", path)).body.entries;
 }
 

@@ -1,6 +1,6 @@
 /** One request at a time: limits, errors and retries the same for every call. */
 
-/** How long a request may take, in milliseconds. */
+/** How long a request may take unless told otherwise, in milliseconds. */
 const LIMIT_MS = 15_000;
 /** Longest wait that a 429 may ask for, in seconds. */
 const MAX_RETRY_AFTER_S = 20;
@@ -33,18 +33,23 @@ type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
  *
  * @throws ApiError when the server refuses; TypeError or DOMException when it cannot be reached.
  */
-export async function request<T>(method: Method, path: string, body?: unknown): Promise<Reply<T>> {
-  const response = await once(method, path, body);
+export async function request<T>(
+  method: Method,
+  path: string,
+  body?: unknown,
+  limitMs = LIMIT_MS,
+): Promise<Reply<T>> {
+  const response = await once(method, path, body, limitMs);
   if (response.status === 429 && method === "GET") {
     const seconds = Math.min(Number(response.headers.get("retry-after")) || 2, MAX_RETRY_AFTER_S);
     await new Promise((done) => setTimeout(done, seconds * 1000));
-    return read<T>(await once(method, path, body));
+    return read<T>(await once(method, path, body, limitMs));
   }
   return read<T>(response);
 }
 
-function once(method: Method, path: string, body?: unknown): Promise<Response> {
-  const signal = AbortSignal.timeout(LIMIT_MS);
+function once(method: Method, path: string, body: unknown, limitMs: number): Promise<Response> {
+  const signal = AbortSignal.timeout(limitMs);
   if (body === undefined) return fetch(path, { method, signal });
   const headers = { "Content-Type": "application/json" };
   return fetch(path, { method, signal, headers, body: JSON.stringify(body) });

@@ -1,3 +1,124 @@
+/** The side panel: everything about one workspace, a tab for each kind of thing. */
+
+import { Tabs } from "radix-ui";
+import { useEffect, useRef } from "react";
+import { useTranslation } from "react-i18next";
+import { go, pathOf, TABS, type Tab, usePlace } from "../nav";
+import { useReadOnly, useShownWorkspace } from "../store/shown";
+import { Activity } from "./Activity";
+import { Agents } from "./Agents";
+import { Card } from "./Card";
+import { Chat } from "./Chat";
+import { Events } from "./events/Events";
+import { Header, UnknownHeader } from "./Header";
+import { Missing } from "./Missing";
+import { Overview } from "./overview/Overview";
+import { OfThePresent } from "./Past";
+import { Resizer } from "./Resizer";
+import { Secrets } from "./secrets/Secrets";
+import { Settings } from "./settings/Settings";
+import { close, useWidth } from "./window";
+
 export function Panel() {
-  return null;
+  const { workspace: id, tab } = usePlace();
+  return id === null ? null : <Open key={id} id={id} tab={tab} />;
+}
+
+function Open({ id, tab }: { id: string; tab: Tab }) {
+  const { t } = useTranslation("panel");
+  const workspace = useShownWorkspace(id);
+  const [width, setWidth] = useWidth();
+  const panel = useRef<HTMLElement>(null);
+  useEscape(panel, id);
+  return (
+    <aside
+      ref={panel}
+      data-panel
+      aria-label={workspace ? t("panel", { name: workspace.name }) : t("unknown_title")}
+      tabIndex={-1}
+      style={{ width }}
+      className="relative flex min-h-0 max-w-full shrink-0 flex-col border-l border-line bg-surface outline-none max-md:absolute max-md:inset-0 max-md:z-20 max-md:!w-full max-md:border-l-0"
+    >
+      <Resizer width={width} onChange={setWidth} />
+      {workspace ? <Header workspace={workspace} /> : <UnknownHeader id={id} />}
+      {workspace ? <Content id={id} tab={tab} /> : <Missing id={id} />}
+    </aside>
+  );
+}
+
+const VIEWS: Record<Tab, (props: { id: string }) => React.ReactNode> = {
+  overview: Overview,
+  chat: Chat,
+  activity: Activity,
+  events: Events,
+  secrets: Secrets,
+  card: Card,
+  agents: Agents,
+  settings: Settings,
+};
+
+/** What has a past; the rest is of the present alone. */
+const REMEMBERED: readonly Tab[] = ["overview", "events", "card", "agents"];
+
+function Content({ id, tab }: { id: string; tab: Tab }) {
+  const { t } = useTranslation("panel");
+  const readOnly = useReadOnly();
+  const View = VIEWS[tab];
+  return (
+    <Tabs.Root
+      value={tab}
+      onValueChange={(value) => go(pathOf(id, value as Tab))}
+      className="flex min-h-0 grow flex-col"
+    >
+      <Tabs.List
+        aria-label={t("tabs")}
+        className="flex shrink-0 overflow-x-auto border-b border-line px-2"
+      >
+        {TABS.map((one) => (
+          <Trigger key={one} tab={one} on={one === tab} />
+        ))}
+      </Tabs.List>
+      <Tabs.Content
+        key={tab}
+        value={tab}
+        className="min-h-0 grow overflow-y-auto p-4 outline-offset-[-2px]"
+      >
+        {readOnly && !REMEMBERED.includes(tab) ? <OfThePresent /> : <View id={id} />}
+      </Tabs.Content>
+    </Tabs.Root>
+  );
+}
+
+function Trigger({ tab, on }: { tab: Tab; on: boolean }) {
+  const { t } = useTranslation("panel");
+  const place = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    if (on) place.current?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [on]);
+  return (
+    <Tabs.Trigger
+      ref={place}
+      value={tab}
+      className="border-b-2 border-transparent px-2.5 py-2 whitespace-nowrap text-muted outline-offset-[-2px] hover:text-ink data-[state=active]:border-accent data-[state=active]:font-medium data-[state=active]:text-ink"
+    >
+      {t(`tab.${tab}`)}
+    </Tabs.Trigger>
+  );
+}
+
+/** Escape leaves a field first, then the panel. Menus and dialogs take theirs before. */
+function useEscape(panel: React.RefObject<HTMLElement | null>, id: string) {
+  useEffect(() => {
+    const pressed = (event: KeyboardEvent) => {
+      const target = event.target instanceof HTMLElement ? event.target : null;
+      const inside = target !== null && panel.current?.contains(target);
+      const nowhere = target === document.body || target?.id === "main";
+      if (event.key !== "Escape" || event.defaultPrevented || (!inside && !nowhere)) return;
+      event.preventDefault();
+      if (target?.matches("input, textarea, select")) panel.current?.focus();
+      else close(id);
+    };
+    document.addEventListener("keydown", pressed);
+    return () => document.removeEventListener("keydown", pressed);
+  }, [panel, id]);
 }
