@@ -17,7 +17,7 @@ const ARROWS: Readonly<Record<string, Direction>> = {
   ArrowRight: "right",
 };
 
-export function useKeys(_fit: () => void) {
+export function useKeys(showAll: () => void) {
   const [focused, setFocused] = useState<string | null>(null);
   const { setCenter, getZoom, zoomIn, zoomOut } = useReactFlow();
 
