@@ -3,6 +3,7 @@
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
 import { useEffectiveTheme } from "../shell/theme";
+import { timeOfDay } from "./time";
 
 export interface Series {
   label: string;
@@ -86,8 +87,14 @@ function options(looks: readonly Series[], width: number, height: number): uPlot
       share: { range: [0, 1] },
     },
     axes: [
-      { ...axis, grid: { show: false } },
-      { ...axis, grid, size: 40, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 5e3, 1e4, 1e5] },
+      { ...axis, grid: { show: false }, size: 24, space: 90, incrs: SECONDS, values: clocks },
+      {
+        ...axis,
+        grid,
+        size: 40,
+        space: 24,
+        incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 5e3, 1e4, 1e5],
+      },
       ...(shares
         ? [
             {
@@ -95,6 +102,7 @@ function options(looks: readonly Series[], width: number, height: number): uPlot
               scale: "share",
               side: 1 as const,
               size: 44,
+              space: 24,
               grid: { show: false },
               values: percent,
             },
@@ -107,6 +115,7 @@ function options(looks: readonly Series[], width: number, height: number): uPlot
         label: one.label,
         stroke: colour(one.paint),
         width: 2,
+        points: { fill: colour(one.paint), size: 5 },
         scale: one.share ? "share" : "y",
         ...(one.stepped && uPlot.paths.stepped ? { paths: uPlot.paths.stepped({ align: 1 }) } : {}),
       })),
@@ -114,5 +123,8 @@ function options(looks: readonly Series[], width: number, height: number): uPlot
   };
 }
 
+/** Steps of the time axis: none shorter than a second. */
+const SECONDS = [1, 5, 10, 15, 30, 60, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400];
+const clocks = (_: uPlot, times: number[]) => times.map((time) => timeOfDay(time * 1_000));
 const format = new Intl.NumberFormat(undefined, { style: "percent" });
 const percent = (_: uPlot, values: number[]) => values.map((value) => format.format(value));

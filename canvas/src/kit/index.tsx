@@ -25,7 +25,7 @@ export function Button({ look = "plain", className, type = "button", ...rest }: 
     <button
       type={type}
       className={cx(
-        "inline-flex h-8 items-center justify-center gap-1.5 rounded-md border px-3 text-sm font-medium whitespace-nowrap disabled:opacity-50",
+        "inline-flex h-8 items-center justify-center gap-1.5 rounded-md border px-3 text-sm font-medium whitespace-nowrap disabled:opacity-50 [&>svg]:shrink-0",
         LOOKS[look],
         className,
       )}

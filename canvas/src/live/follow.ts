@@ -35,8 +35,9 @@ export class Follower {
   private stopped = false;
   private hydrated = false;
 
-  /** Starts; call once. */
+  /** Starts, or starts again after `stop`. */
   start(): void {
+    this.stopped = false;
     void this.connect();
     this.timers.push(setInterval(() => this.checkQuiet(), 5_000));
     this.timers.push(setInterval(() => void this.verify(), VERIFY_MS));

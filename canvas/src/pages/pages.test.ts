@@ -14,7 +14,7 @@ const report = (child: string): ChildReport => ({
 
 describe("the supervision tree", () => {
   test("children of a common path stand under it, and all under the root", () => {
-    const rows = rowsOf(["root", "live/0", "live/1", "journal", "liveness/sweep"].map(report));
+    const rows = rowsOf(["root", "live/0", "journal", "live/1", "liveness/sweep"].map(report));
     expect(rows.map(({ path, level, report: own }) => [path, level, own !== null])).toEqual([
       ["root", 0, true],
       ["live", 1, false],

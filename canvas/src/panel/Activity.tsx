@@ -41,7 +41,7 @@ const percent = new Intl.NumberFormat(undefined, { style: "percent" });
 
 function Beats({ beats }: { beats: readonly Frame[] }) {
   const { t } = useTranslation("panel");
-  const [tasks, rate] = [t("active_tasks"), t("error_rate")];
+  const [tasks, rate] = [t("active_tasks"), t("rate_told")];
   const { times, series } = useMemo(
     () => ({
       times: beats.map((beat) => beat.at / 1000),
@@ -55,6 +55,7 @@ function Beats({ beats }: { beats: readonly Frame[] }) {
         {
           label: rate,
           paint: "--warn",
+          stepped: true,
           share: true,
           values: beats.map((beat) => beat.errorRate),
         },

@@ -1,5 +1,5 @@
 import { useTranslation } from "react-i18next";
-import { MAX_WIDTH, MIN_WIDTH, within } from "./window";
+import { FIRST_WIDTH, MAX_WIDTH, MIN_WIDTH, within } from "./window";
 
 const STEP = 24;
 
@@ -42,7 +42,7 @@ export function Resizer({ width, onChange }: { width: number; onChange(width: nu
       tabIndex={0}
       onPointerDown={drag}
       onKeyDown={press}
-      onDoubleClick={() => onChange(480)}
+      onDoubleClick={() => onChange(FIRST_WIDTH)}
       className="absolute inset-y-0 -left-1 z-10 w-2 cursor-col-resize touch-none hover:bg-accent-soft max-md:hidden"
     />
   );

@@ -5,7 +5,8 @@ import { go } from "../nav";
 
 export const MIN_WIDTH = 360;
 export const MAX_WIDTH = 900;
-const FIRST_WIDTH = 480;
+/** All tabs fit. */
+export const FIRST_WIDTH = 540;
 const KEY = "isomer.panel.width";
 
 export const within = (width: number): number =>

@@ -91,7 +91,8 @@ function Row({ entry }: { entry: AuditEntry }) {
         <Said text={entry.action} />
       </td>
       <td className={`${CELL} max-w-48`}>
-        {entry.workspace_id ? <WorkspaceLink id={entry.workspace_id} /> : t("global")}
+        {entry.workspace_id && <WorkspaceLink id={entry.workspace_id} />}
+        {!entry.workspace_id && entry.key && t("global")}
       </td>
       <td className={`${CELL} max-w-60 font-mono text-xs`}>
         {entry.key && <Said text={entry.key} />}

@@ -67,7 +67,7 @@ function Job({ job }: { job: RotationJob }) {
         </span>
       </div>
       <progress
-        className="mt-1 block h-2 w-full accent-accent"
+        className="mt-1 block h-2 w-full appearance-none overflow-hidden rounded-full border-0 bg-quiet-soft [&::-moz-progress-bar]:bg-accent [&::-webkit-progress-bar]:bg-quiet-soft [&::-webkit-progress-value]:bg-accent"
         max={1}
         value={shareOf(job)}
         aria-label={`${t(job.kind)}: ${counts}`}

@@ -26,7 +26,7 @@ export function Tree({ reports }: { reports: readonly ChildReport[] }) {
           <tbody>
             {rowsOf(reports).map(({ path, name, level, report }) => (
               <tr key={`${path} ${report === null}`}>
-                <th scope="row" className={`${CELL} font-normal whitespace-nowrap`}>
+                <th scope="row" className={`${CELL} text-left font-normal whitespace-nowrap`}>
                   <span
                     className="inline-block text-left font-mono text-xs"
                     style={{ paddingLeft: `${level * 1.25}rem` }}

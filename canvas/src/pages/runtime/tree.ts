@@ -13,27 +13,28 @@ export interface Row {
   report: ChildReport | null;
 }
 
-/** Reports in their order, those of a common path under a row of their own. */
+/** Reports in their order, those of a common path together, under a row of their own. */
 export function rowsOf(reports: readonly ChildReport[]): Row[] {
-  const rows: Row[] = [];
-  const groups = new Set<string>();
-  const root = reports.some((report) => report.child === "root") ? 1 : 0;
+  const groups = new Map<string, ChildReport[]>();
   for (const report of reports) {
-    const parts = report.child.split("/");
-    const own = report.child === "root" ? 0 : root;
-    const group = parts.slice(0, -1).join("/");
-    if (group && !groups.has(group)) {
-      groups.add(group);
-      rows.push({ path: group, name: group, level: own, report: null });
-    }
-    rows.push({
-      path: report.child,
-      name: parts.at(-1) ?? report.child,
-      level: own + parts.length - 1,
-      report,
-    });
+    const group = report.child.split("/").slice(0, -1).join("/") || report.child;
+    groups.set(group, [...(groups.get(group) ?? []), report]);
   }
-  return rows;
+  const base = groups.has("root") ? 1 : 0;
+  return [...groups].flatMap(([group, members]) => {
+    const level = group === "root" ? 0 : base;
+    const head: Row[] = members.some((report) => report.child === group)
+      ? []
+      : [{ path: group, name: group, level, report: null }];
+    return head.concat(
+      members.map((report) => ({
+        path: report.child,
+        name: report.child.split("/").at(-1) ?? report.child,
+        level: report.child === group ? level : level + 1,
+        report,
+      })),
+    );
+  });
 }
 
 /** The place in a grid that an arrow key leads to; `undefined` where there is none. */

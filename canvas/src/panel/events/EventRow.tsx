@@ -59,7 +59,7 @@ function Payload({ event }: { event: RecordedEvent }) {
       </pre>
       <Button
         look="ghost"
-        className="mt-1 px-2 text-accent"
+        className="mt-1"
         // Times are kept more exactly than to the millisecond: the next one holds the event.
         onClick={() => void go(Date.parse(event.created_at) + 1)}
       >

@@ -78,7 +78,6 @@ export function SecretForm({ scope, name, known = [], onSaved }: SecretFormProps
           autoComplete="off"
           autoCapitalize="characters"
           spellCheck={false}
-          className="font-mono"
         />
       )}
       <div className="flex items-end gap-1">

@@ -1,11 +1,11 @@
 /** Names of secrets. Their values are written here and never read. */
 
-import { KeyRound, RefreshCw, Trash2 } from "lucide-react";
+import { KeyRound, Plus, RefreshCw, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { globalSecrets, secrets } from "../../api/calls";
 import type { SecretMeta } from "../../api/types";
-import { IconButton } from "../../kit";
+import { Button, IconButton } from "../../kit";
 import { useLoad } from "../../kit/load";
 import { Failed, Quiet, Section, When } from "../parts";
 import { Remove } from "./Remove";
@@ -50,8 +50,27 @@ function Group({ title, scope, list, overridden, changed }: GroupProps) {
   const { t } = useTranslation("panel");
   const [replacing, setReplacing] = useState<string | null>(null);
   const [removing, setRemoving] = useState<string | null>(null);
+  const [adding, setAdding] = useState(false);
   return (
-    <Section title={title}>
+    <Section
+      title={title}
+      aside={
+        <Button aria-expanded={adding} onClick={() => setAdding(!adding)}>
+          <Plus size={15} aria-hidden />
+          {t("add_secret")}
+        </Button>
+      }
+    >
+      {adding && (
+        <SecretForm
+          scope={scope}
+          known={list?.map((one) => one.key) ?? []}
+          onSaved={() => {
+            setAdding(false);
+            changed();
+          }}
+        />
+      )}
       {list?.length === 0 && <Quiet>{t(scope === null ? "no_global" : "no_own")}</Quiet>}
       <ul className="divide-y divide-line">
         {list?.map((one) => (
@@ -75,7 +94,6 @@ function Group({ title, scope, list, overridden, changed }: GroupProps) {
           </li>
         ))}
       </ul>
-      <SecretForm scope={scope} known={list?.map((one) => one.key) ?? []} onSaved={changed} />
       <Remove scope={scope} name={removing} onClose={() => setRemoving(null)} onRemoved={changed} />
     </Section>
   );
