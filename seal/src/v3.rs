@@ -138,3 +138,19 @@ fn derive(seed: &Seed, header: &[u8], context: &[u8]) -> Derived {
     expand(b"isomer/sv3/commitment", &mut derived.commitment);
     derived
 }
+
+#[cfg(test)]
+mod tests {
+    use aes_gcm::Aes256Gcm;
+    use zeroize::ZeroizeOnDrop;
+
+    use super::*;
+
+    /// The states that HKDF and AES-GCM hold keys in: it would not compile without.
+    #[test]
+    fn keyed_states_are_erased() {
+        fn erased<T: ZeroizeOnDrop>() {}
+        erased::<Sha256>();
+        erased::<Aes256Gcm>();
+    }
+}
