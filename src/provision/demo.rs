@@ -6,11 +6,11 @@ use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::record::Access;
 use isomer_actors::indexes::HOSTED;
 
-/// Name, role, and where on the canvas, in its units.
-const DEMO: [(&str, &str, (f64, f64)); 2] = [
-    ("Ada", "Answers questions with an echo", (0.0, 0.0)),
-    ("Grace", "Repeats what she hears", (320.0, 0.0)),
-];
+/// Name and role.
+const DEMO: [(&str, &str); 2] =
+    [("Ada", "Answers questions with an echo"), ("Grace", "Repeats what she hears")];
+/// No place of its own: the canvas finds one.
+const NOWHERE: (f64, f64) = (0.0, 0.0);
 /// The tier of a workspace that was created without one.
 const DEFAULT_TIER: i32 = 3;
 
@@ -19,7 +19,7 @@ const DEFAULT_TIER: i32 = 3;
 /// # Errors
 /// As [`Directory::create`]; the first of them may exist then.
 pub async fn create_demo(directory: &Directory) -> Result<(), RuntimeError> {
-    for (name, role, position) in DEMO {
+    for (name, role) in DEMO {
         let new = NewWorkspace {
             id: WorkspaceId::random(),
             name: name.to_owned(),
@@ -31,7 +31,7 @@ pub async fn create_demo(directory: &Directory) -> Result<(), RuntimeError> {
             workspace_access: Access::None,
             budget_limit: None,
             max_concurrent_tasks: 1,
-            position,
+            position: NOWHERE,
             start: Start::Provision,
             secrets: None,
         };

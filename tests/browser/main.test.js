@@ -2,9 +2,15 @@
 
 import { after, before, describe, test } from "node:test";
 import * as access from "./cases/access.js";
+import * as guide from "./cases/guide.js";
+import * as keyboard from "./cases/keyboard.js";
+import * as live from "./cases/live.js";
+import * as looks from "./cases/looks.js";
+import * as organise from "./cases/organise.js";
+import * as past from "./cases/past.js";
 import { close, launch } from "./support/browser.js";
 
-const CASES = { ...access };
+const CASES = { ...access, ...organise, ...live, ...past, ...keyboard, ...looks, ...guide };
 /** A hung page must not hang the run. */
 const LIMIT_MS = 120_000;
 
