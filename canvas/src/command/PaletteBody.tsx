@@ -1,6 +1,6 @@
 import { Command as Cmdk } from "cmdk";
 import { ArrowLeft } from "lucide-react";
-import { type KeyboardEvent, useDeferredValue, useMemo, useState } from "react";
+import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Button } from "../kit";
 import { StatusBadge } from "../kit/status";
@@ -39,6 +39,8 @@ export function PaletteBody({ close }: { close(): void }) {
   );
   const name = useOrg((state) => (here ? state.org[here]?.name : undefined)) ?? "";
   const inner = scope.kind !== "all";
+  const body = useRef<HTMLDivElement>(null);
+  useEffect(() => nameActive(body.current));
 
   const onKeyDown = (event: KeyboardEvent<HTMLInputElement>) => {
     const field = event.currentTarget;
@@ -57,6 +59,7 @@ export function PaletteBody({ close }: { close(): void }) {
   };
   return (
     <Cmdk
+      ref={body}
       shouldFilter={false}
       loop
       label={t("title")}
@@ -143,6 +146,15 @@ export function PaletteBody({ close }: { close(): void }) {
   );
 }
 
+/** The kit names the item that was highlighted before; readers must hear of the one that is. */
+function nameActive(body: HTMLElement | null): void {
+  const active = body?.querySelector('[cmdk-item][aria-selected="true"]')?.id;
+  for (const node of body?.querySelectorAll("[cmdk-input], [cmdk-list]") ?? []) {
+    if (active) node.setAttribute("aria-activedescendant", active);
+    else node.removeAttribute("aria-activedescendant");
+  }
+}
+
 function Found({ id, onOpen }: { id: string; onOpen(): void }) {
   const { t } = useTranslation("command");
   const workspace = useOrg((state) => state.org[id]);
@@ -163,9 +175,8 @@ function Found({ id, onOpen }: { id: string; onOpen(): void }) {
 }
 
 /** What fits the query. Workspaces as they are when the query changes: a palette is short-lived. */
-function useFound(scope: Scope, typed: string, askMoment: () => void) {
+function useFound(scope: Scope, query: string, askMoment: () => void) {
   const { t } = useTranslation(["command", "common"]);
-  const query = useDeferredValue(typed);
   const { workspace } = usePlace();
   const here = scope.kind === "workspace" ? scope.id : workspace;
   // biome-ignore lint/correctness/useExhaustiveDependencies: `askMoment` does the same each time

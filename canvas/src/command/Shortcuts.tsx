@@ -45,7 +45,11 @@ function Ways({ keys }: { keys: readonly string[] }) {
   const { t } = useTranslation("command");
   return keys.map((way, index) => (
     <Fragment key={way}>
-      {index > 0 && <span className="sr-only"> {t("or")} </span>}
+      {index > 0 && (
+        <span className={way.includes("+") ? "ms-1 text-xs text-muted" : "sr-only"}>
+          {t("or")}{" "}
+        </span>
+      )}
       {way.split(" ").map((press, at) => (
         <Fragment key={press}>
           {at > 0 && <span className="text-xs text-muted"> {t("then")} </span>}

@@ -2,7 +2,7 @@ import { CircleCheck, LoaderCircle, TriangleAlert } from "lucide-react";
 import { Tabs } from "radix-ui";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { isolated, short } from "../dialogs/Name";
+import { short } from "../dialogs/Name";
 import { Button, Dialog } from "../kit";
 import { onEvent } from "../live/follow";
 import { useOrg } from "../store/org";
@@ -28,7 +28,7 @@ export function Connect({ made, onClose }: { made: Made; onClose(): void }) {
       open
       wide
       onClose={close}
-      title={t("connect_title", { name: isolated(name) })}
+      title={t("connect_title", { name: short(name) })}
       description={t("connect_text")}
       footer={
         asking ? (

@@ -30,8 +30,11 @@ export function CreateForm({ start, onClose, onMade }: CreateFormProps) {
     runs: start.external ? "external" : null,
     runtime: "",
   });
-  const { busy, errors, create } = useCreate();
-  const change = (part: Partial<Draft>) => setDraft((was) => ({ ...was, ...part }));
+  const { busy, errors, create, forgive } = useCreate();
+  const change = (part: Partial<Draft>) => {
+    setDraft((was) => ({ ...was, ...part }));
+    forgive(part);
+  };
   const runs = draft.runs ?? (hosting ? "hosted" : "external");
   const submit = async (event: FormEvent) => {
     event.preventDefault();
@@ -57,6 +60,7 @@ export function CreateForm({ start, onClose, onMade }: CreateFormProps) {
       <form id={form} noValidate className="space-y-4" onSubmit={(event) => void submit(event)}>
         <Field
           label={t("name")}
+          autoFocus
           value={draft.name}
           error={errors.name}
           required

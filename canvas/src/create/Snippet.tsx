@@ -27,7 +27,7 @@ export function Snippet({ label, text, onCopied }: SnippetProps) {
   };
   return (
     <div className="relative rounded-md border border-line bg-raised">
-      <Button className="absolute end-2 top-2" onClick={() => void copy()}>
+      <Button autoFocus className="absolute end-2 top-2" onClick={() => void copy()}>
         {state === "copied" ? <Check size={14} aria-hidden /> : <Copy size={14} aria-hidden />}
         <span role="status">{t(state)}</span>
       </Button>

@@ -38,6 +38,8 @@ export interface Creation {
   errors: Errors;
   /** Resolves with what was made; with nothing when it was refused. */
   create(draft: Draft): Promise<Created | undefined>;
+  /** A field that is being changed is not wrong any more. */
+  forgive(part: Partial<Draft>): void;
 }
 
 export function useCreate(): Creation {
@@ -47,6 +49,12 @@ export function useCreate(): Creation {
   return {
     busy,
     errors,
+    forgive(part) {
+      const changed = Object.keys(part).map((key) => (key === "parent" ? "parent_id" : key));
+      setErrors((was) =>
+        Object.fromEntries(Object.entries(was).filter(([field]) => !changed.includes(field))),
+      );
+    },
     async create(draft) {
       if (draft.name.trim() === "") {
         setErrors({ name: t("name_needed") });

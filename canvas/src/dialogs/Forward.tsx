@@ -7,7 +7,7 @@ import { go, pathOf } from "../nav";
 import { useOrg } from "../store/org";
 import { notify } from "../store/toasts";
 import { useView } from "../store/view";
-import { isolated, short } from "./Name";
+import { short } from "./Name";
 import { Picker } from "./Picker";
 
 /** Retires a workspace in favour of another. */
@@ -43,7 +43,7 @@ export function Forward({ id }: { id: string }) {
     <Dialog
       open
       onClose={close}
-      title={t("forward_title", { name: isolated(name) })}
+      title={t("forward_title", { name: short(name) })}
       description={t("forward_text")}
       footer={
         <>

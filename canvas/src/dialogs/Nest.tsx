@@ -11,7 +11,7 @@ import { notify } from "../store/toasts";
 import { type Nesting, useView } from "../store/view";
 import { topmost } from "./cascade";
 import { grouped } from "./contacts";
-import { isolated, Name, short } from "./Name";
+import { Name, short } from "./Name";
 
 /** Groups, and names in each, that are written out. */
 const GROUPS = 12;
@@ -46,7 +46,7 @@ export function Nest({ nesting }: { nesting: Nesting }) {
       description={
         count > 0
           ? parent
-            ? t("move_to", { count, name: isolated(parent) })
+            ? t("move_to", { count, name: short(parent) })
             : t("move_out", { count })
           : undefined
       }

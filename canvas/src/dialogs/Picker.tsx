@@ -57,14 +57,13 @@ export function Picker(props: PickerProps) {
     } else if (event.key === "Enter" && open) {
       event.preventDefault();
       choose(options[active]);
-    } else if (event.key === "Escape" && open) {
+    } else if (event.key === "Escape" && open && !props.autoFocus) {
       event.preventDefault();
-      event.stopPropagation();
       setOpen(false);
     }
   };
   return (
-    <div className={props.className}>
+    <div className={cx("relative", props.className)}>
       <label htmlFor={id} className="mb-1 block text-sm font-medium">
         {props.label}
       </label>
@@ -80,13 +79,15 @@ export function Picker(props: PickerProps) {
         // biome-ignore lint/a11y/noAutofocus: the only question of its dialog
         autoFocus={props.autoFocus}
         autoComplete="off"
+        data-keeps-escape={(open && !props.autoFocus) || undefined}
         dir="auto"
         placeholder={t("find")}
         className="h-9 w-full min-w-0 rounded-md border border-line-strong bg-surface px-2.5"
         value={open ? query : (chosen ?? (props.nobody && props.value === null ? t("nobody") : ""))}
         onFocus={() => setOpen(true)}
         onClick={() => setOpen(true)}
-        onBlur={() => setOpen(false)}
+        // Alone in its dialog the list stays: what is below must not move under the pointer.
+        onBlur={() => !props.autoFocus && setOpen(false)}
         onKeyDown={onKeyDown}
         onChange={(event) => {
           setQuery(event.target.value);
@@ -106,7 +107,10 @@ export function Picker(props: PickerProps) {
         aria-label={props.label}
         tabIndex={-1}
         hidden={!open}
-        className="mt-1 max-h-52 overflow-y-auto rounded-md border border-line bg-surface p-1"
+        className={cx(
+          "mt-1 max-h-52 overflow-y-auto rounded-md border border-line bg-surface p-1",
+          !props.autoFocus && "absolute inset-x-0 z-10 shadow-lg",
+        )}
       >
         {options.map((option, index) => (
           // biome-ignore lint/a11y/useKeyWithClickEvents: the field has the keys

@@ -105,7 +105,7 @@ export function Removal({ ids }: { ids: readonly string[] }) {
           onChange={(event) => setPurge(event.target.checked)}
         />
         <span>
-          {t("purge")}
+          {t("purge", { count: all.length })}
           <span className="block text-xs text-muted">{t("purge_hint")}</span>
         </span>
       </label>

@@ -2,6 +2,7 @@ import { ChevronDown, ChevronUp, Circle, CircleCheck, X } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Button, cx } from "../kit";
+import { useInfo } from "../store/info";
 import { useView } from "../store/view";
 import { EventsStep, MessageStep, OnlineStep, ReviveStep } from "./Steps";
 import { STEPS, type Step, useGuide } from "./state";
@@ -23,7 +24,11 @@ export function Checklist() {
     revive: <ReviveStep progress={progress} />,
     events: <EventsStep progress={progress} />,
   };
-  const next = STEPS.find((step) => !done.includes(step));
+  // What this server cannot do yet is not waited for.
+  const routing = useInfo().info?.features.a2a === true;
+  const possible = STEPS.filter((step) => step !== "message" || routing);
+  const next = possible.find((step) => !done.includes(step));
+  const ended = possible.filter((step) => done.includes(step)).length;
   return (
     <section
       aria-label={t("title")}
@@ -38,7 +43,7 @@ export function Checklist() {
       <header className="flex items-center gap-2 px-3 py-1.5">
         <h2 className="font-semibold">{t("title")}</h2>
         <span role="status" className="min-w-0 grow truncate text-xs text-muted">
-          {t("progress", { done: done.length, total: STEPS.length })}
+          {t("progress", { done: ended, total: possible.length })}
         </span>
         <Button
           look="ghost"

@@ -93,6 +93,10 @@ export function Dialog(props: DialogProps) {
             props.wide ? "max-w-3xl" : "max-w-lg",
           )}
           {...(props.description ? {} : { "aria-describedby": undefined })}
+          // A list that is open in a field closes before the dialog does.
+          onEscapeKeyDown={(event) => {
+            if (document.activeElement?.hasAttribute("data-keeps-escape")) event.preventDefault();
+          }}
         >
           <header className="flex items-start gap-4 px-5 pt-4">
             <div className="min-w-0 grow">
@@ -204,9 +208,16 @@ export interface MenuItem {
   onSelect(): void;
 }
 
-export function Menu({ trigger, items }: { trigger: ReactNode; items: readonly MenuItem[] }) {
+export interface MenuProps {
+  trigger: ReactNode;
+  items: readonly MenuItem[];
+  /** Begins open: for menus that are made when they are asked for. */
+  defaultOpen?: boolean;
+}
+
+export function Menu({ trigger, items, defaultOpen = false }: MenuProps) {
   return (
-    <DropdownMenu.Root modal={false}>
+    <DropdownMenu.Root modal={false} defaultOpen={defaultOpen}>
       <DropdownMenu.Trigger asChild>{trigger}</DropdownMenu.Trigger>
       <DropdownMenu.Portal>
         <DropdownMenu.Content

@@ -64,7 +64,9 @@ export function Head({ rows, sort, onSort }: HeadProps) {
           )}
         </span>
       ))}
-      <span role="columnheader" />
+      <span role="columnheader">
+        <span className="sr-only">{t("column.actions")}</span>
+      </span>
     </div>
   );
 }

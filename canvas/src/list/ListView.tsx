@@ -19,8 +19,9 @@ export function ListView() {
   const { t } = useTranslation("list");
   const { workspace: current } = usePlace();
   const { rows, sort, setSort, setFolded } = useRows();
+  const frame = useRef<HTMLDivElement>(null);
   const scroller = useRef<HTMLDivElement>(null);
-  const narrow = useNarrow(scroller);
+  const narrow = useNarrow(frame);
   const height = narrow ? ROW.narrow : ROW.wide;
   const head = narrow ? 0 : 36;
   const virtual = useVirtualizer({
@@ -36,44 +37,47 @@ export function ListView() {
   const grid = useGrid({ rows, setFolded, show: (index) => virtual.scrollToIndex(index) });
   const stable = useStable(grid, setFolded);
   return (
-    <div className="flex h-full flex-col bg-surface">
+    <div ref={frame} className="flex h-full flex-col bg-surface">
       <BulkBar />
       {narrow && <NarrowHead sort={sort} onSort={setSort} />}
-      <div
-        ref={scroller}
-        role="treegrid"
-        tabIndex={0}
-        aria-label={t("label")}
-        aria-multiselectable
-        aria-rowcount={rows.length + 1}
-        aria-activedescendant={grid.active ? rowId(grid.active) : undefined}
-        className="group/grid min-h-0 grow overflow-x-hidden overflow-y-auto outline-none"
-        onKeyDown={grid.onKeyDown}
-      >
-        {!narrow && <Head rows={rows} sort={sort} onSort={setSort} />}
-        {rows.length === 0 && <Nothing />}
-        <div role="rowgroup" className="relative" style={{ height: virtual.getTotalSize() }}>
-          {virtual.getVirtualItems().map((item) => {
-            const row = rows[item.index];
-            return (
-              row && (
-                <ListRow
-                  key={row.id}
-                  row={row}
-                  index={item.index}
-                  top={item.start}
-                  height={height}
-                  narrow={narrow}
-                  flat={sort !== null}
-                  active={row.id === grid.active}
-                  current={row.id === current}
-                  {...stable}
-                />
-              )
-            );
-          })}
+      {rows.length === 0 ? (
+        <Nothing />
+      ) : (
+        <div
+          ref={scroller}
+          role="treegrid"
+          tabIndex={0}
+          aria-label={t("label")}
+          aria-multiselectable
+          aria-rowcount={rows.length + 1}
+          aria-activedescendant={grid.active ? rowId(grid.active) : undefined}
+          className="group/grid min-h-0 grow overflow-x-hidden overflow-y-auto outline-none"
+          onKeyDown={grid.onKeyDown}
+        >
+          {!narrow && <Head rows={rows} sort={sort} onSort={setSort} />}
+          <div role="rowgroup" className="relative" style={{ height: virtual.getTotalSize() }}>
+            {virtual.getVirtualItems().map((item) => {
+              const row = rows[item.index];
+              return (
+                row && (
+                  <ListRow
+                    key={row.id}
+                    row={row}
+                    index={item.index}
+                    top={item.start}
+                    height={height}
+                    narrow={narrow}
+                    flat={sort !== null}
+                    active={row.id === grid.active}
+                    current={row.id === current}
+                    {...stable}
+                  />
+                )
+              );
+            })}
+          </div>
         </div>
-      </div>
+      )}
     </div>
   );
 }

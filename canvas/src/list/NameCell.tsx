@@ -2,6 +2,7 @@ import { ChevronDown, ChevronRight } from "lucide-react";
 import { useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import type { Workspace } from "../api/types";
+import { isolated } from "../dialogs/Name";
 import { cx } from "../kit";
 import { pathOf } from "../nav";
 import { useOrg } from "../store/org";
@@ -16,17 +17,19 @@ export interface NameCellProps {
   onFold(folded: boolean): void;
 }
 
+/** Width of the place for folding, with its gap, in pixels. */
+export const FOLD = 28;
+
+/** Pixels before the name. Deep charts must leave room for it. */
+export const indentOf = (row: Row) => Math.min(row.depth, 12) * 16;
+
 /** The name: indented, foldable, and a field while it is renamed. */
 export function NameCell({ row, workspace, flat, onFold }: NameCellProps) {
   const { t } = useTranslation("list");
   const renaming = useView((view) => view.renaming === row.id);
   const { name } = workspace;
   return (
-    <div
-      className="flex min-w-0 items-center gap-1"
-      // Deep charts must leave room for the name.
-      style={{ paddingInlineStart: Math.min(row.depth, 12) * 16 }}
-    >
+    <div className="flex min-w-0 items-center gap-1" style={{ paddingInlineStart: indentOf(row) }}>
       {row.open === null ? (
         !flat && <span className="w-6 shrink-0" />
       ) : (
@@ -67,7 +70,7 @@ function Lead({ id }: { id: string }) {
   if (name === undefined) return null;
   return (
     <span className="min-w-0 shrink-2 truncate text-xs text-muted">
-      {t("reports_to", { name: `\u2068${name}\u2069` })}
+      {t("reports_to", { name: isolated(name) })}
     </span>
   );
 }

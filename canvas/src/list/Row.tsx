@@ -11,7 +11,7 @@ import { ago, dateTime, span, useNow } from "../kit/time";
 import { useReadOnly, useShownWorkspace } from "../store/shown";
 import { useView } from "../store/view";
 import { COLUMNS } from "./columns";
-import { NameCell } from "./NameCell";
+import { FOLD, indentOf, NameCell } from "./NameCell";
 import { RowMenu } from "./RowMenu";
 import type { Row } from "./rows";
 
@@ -40,6 +40,8 @@ export const ListRow = memo(function ListRow(props: RowProps) {
   const selected = useView((view) => view.selected.has(row.id));
   if (!workspace) return null;
   const { name } = workspace;
+  // Under the name: past the levels, and past the place of the fold.
+  const indent = indentOf(row) + (flat ? 0 : FOLD);
   const check = (
     <label className="grid size-6 place-items-center">
       <input
@@ -89,7 +91,7 @@ export const ListRow = memo(function ListRow(props: RowProps) {
     >
       <Cell className="shrink-0">{check}</Cell>
       {narrow ? (
-        <Narrow title={title} workspace={workspace} />
+        <Narrow title={title} workspace={workspace} indent={indent} />
       ) : (
         <Wide title={title} workspace={workspace} />
       )}
@@ -108,8 +110,14 @@ function Cell({ className, children, ...rest }: React.HTMLAttributes<HTMLElement
   );
 }
 
-function Wide({ title, workspace }: { title: ReactNode; workspace: Workspace }) {
+interface CellsProps {
+  title: ReactNode;
+  workspace: Workspace;
+}
+
+function Wide({ title, workspace }: CellsProps) {
   const { role, current_task: task } = workspace;
+  const readOnly = useReadOnly();
   return (
     <>
       <Cell>{title}</Cell>
@@ -127,7 +135,7 @@ function Wide({ title, workspace }: { title: ReactNode; workspace: Workspace }) 
         {task}
       </Cell>
       <Cell className="tabular-nums">
-        {workspace.active_tasks} / {workspace.max_concurrent_tasks}
+        {!readOnly && `${workspace.active_tasks} / ${workspace.max_concurrent_tasks}`}
       </Cell>
       <Cell className="truncate">
         <Errors workspace={workspace} />
@@ -143,7 +151,7 @@ function Wide({ title, workspace }: { title: ReactNode; workspace: Workspace }) 
 }
 
 /** Two lines: who and how; what it does and how it fares. */
-function Narrow({ title, workspace }: { title: ReactNode; workspace: Workspace }) {
+function Narrow({ title, workspace, indent }: CellsProps & { indent: number }) {
   const { t } = useTranslation("list");
   const { active_tasks: active, max_concurrent_tasks: max } = workspace;
   return (
@@ -152,7 +160,10 @@ function Narrow({ title, workspace }: { title: ReactNode; workspace: Workspace }
         <div className="min-w-0 grow">{title}</div>
         <StatusBadge status={workspace.status} className="shrink-0" />
       </div>
-      <div className="flex min-w-0 gap-2 overflow-hidden ps-6 text-xs text-muted">
+      <div
+        className="flex min-w-0 gap-2 overflow-hidden text-xs text-muted"
+        style={{ paddingInlineStart: indent }}
+      >
         <span className="min-w-0 truncate" dir="auto">
           {workspace.current_task || workspace.role || workspace.runtime}
         </span>
@@ -194,8 +205,9 @@ function Beat({ at }: { at: string | null }) {
   const { t } = useTranslation("list");
   const now = useNow();
   const readOnly = useReadOnly();
+  // The past is known from events, and a beat is none.
+  if (readOnly) return null;
   if (!at) return <span>{t("no_beat")}</span>;
-  if (readOnly) return <span>{dateTime(at)}</span>;
   return (
     <time dateTime={at} title={dateTime(at)}>
       {ago(Date.parse(at), now)}

@@ -1,4 +1,5 @@
 import { Ellipsis } from "lucide-react";
+import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { pickParent } from "../dialogs/picking";
 import { Button, Menu } from "../kit";
@@ -6,13 +7,39 @@ import { go, pathOf } from "../nav";
 import { useReadOnly } from "../store/shown";
 import { useView } from "../store/view";
 
-/** What can be done with one workspace. */
-export function RowMenu({ id, name, focusable }: { id: string; name: string; focusable: boolean }) {
+interface RowMenuProps {
+  id: string;
+  name: string;
+  focusable: boolean;
+}
+
+/** What can be done with one workspace. Made when it is asked for: rows come and go by hundreds. */
+export function RowMenu({ id, name, focusable }: RowMenuProps) {
+  const { t } = useTranslation("list");
+  const [asked, setAsked] = useState(false);
+  const trigger = (
+    <Button
+      look="ghost"
+      className="w-8 px-0"
+      tabIndex={focusable ? 0 : -1}
+      aria-label={t("actions", { name })}
+      aria-haspopup="menu"
+      onClick={asked ? undefined : () => setAsked(true)}
+    >
+      <Ellipsis size={16} aria-hidden />
+    </Button>
+  );
+  return asked ? <Open id={id} trigger={trigger} /> : trigger;
+}
+
+function Open({ id, trigger }: { id: string; trigger: ReactNode }) {
   const { t } = useTranslation("list");
   const set = useView((view) => view.set);
   const disabled = useReadOnly();
   return (
     <Menu
+      defaultOpen
+      trigger={trigger}
       items={[
         { label: t("open"), onSelect: () => go(pathOf(id)) },
         // Not before the menu has given the focus back: the field would lose it at once.
@@ -26,16 +53,6 @@ export function RowMenu({ id, name, focusable }: { id: string; name: string; foc
         { label: t("forward"), disabled, onSelect: () => set({ forwarding: id }) },
         { label: t("remove"), disabled, danger: true, onSelect: () => set({ removing: [id] }) },
       ]}
-      trigger={
-        <Button
-          look="ghost"
-          className="w-8 px-0"
-          tabIndex={focusable ? 0 : -1}
-          aria-label={t("actions", { name })}
-        >
-          <Ellipsis size={16} aria-hidden />
-        </Button>
-      }
     />
   );
 }

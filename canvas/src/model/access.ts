@@ -39,19 +39,36 @@ export function previewMove(org: Org, ids: readonly string[], parent: string | n
     const workspace = org[id];
     if (workspace) after[id] = { ...workspace, parent_id: parent };
   }
+  const [before, then] = [linesOf(org), linesOf(after)];
   // Everybody below comes along, and their paths upwards change.
-  const moving = new Set(ids);
-  for (const id of Object.keys(org)) {
-    if (ancestors(org, id).some((up) => ids.includes(up))) moving.add(id);
-  }
+  const moving = new Set(ids.filter((id) => org[id] !== undefined));
+  for (const [id, { above }] of before) if (ids.some((up) => above.has(up))) moving.add(id);
   const preview: MovePreview = { gained: [], lost: [] };
   for (const from of moving) {
-    for (const other of Object.keys(org)) {
+    for (const other of before.keys()) {
       if (other === from || (moving.has(other) && other < from)) continue;
-      const [before, now] = [mayTalk(org, from, other), mayTalk(after, from, other)];
-      if (before === now) continue;
-      (now ? preview.gained : preview.lost).push({ from, with: other });
+      const [was, is] = [meet(before, from, other), meet(then, from, other)];
+      if (was !== is) (is ? preview.gained : preview.lost).push({ from, with: other });
     }
   }
   return preview;
+}
+
+/** The parent of each, and everybody above: a team of hundreds is compared with thousands. */
+type Lines = ReadonlyMap<string, { parent: string | null; above: ReadonlySet<string> }>;
+
+function linesOf(org: Org): Lines {
+  return new Map(
+    Object.keys(org).map((id) => [
+      id,
+      { parent: parentOf(org, id), above: new Set(ancestors(org, id)) },
+    ]),
+  );
+}
+
+/** As [`mayTalk`], for two that are there and are not the same. */
+function meet(lines: Lines, a: string, b: string): boolean {
+  const [one, other] = [lines.get(a), lines.get(b)];
+  if (!one || !other) return false;
+  return one.parent === other.parent || one.above.has(b) || other.above.has(a);
 }

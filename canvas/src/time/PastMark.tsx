@@ -20,12 +20,7 @@ export function PastBanner() {
         <span>{t("past_note")}</span>
       </p>
       <span className="grow" />
-      <Button
-        look="primary"
-        aria-label={t("back_to_live")}
-        aria-keyshortcuts="Escape"
-        onClick={() => usePast.getState().live()}
-      >
+      <Button look="primary" aria-keyshortcuts="Escape" onClick={() => usePast.getState().live()}>
         <Radio size={15} aria-hidden />
         {t("live")}
       </Button>

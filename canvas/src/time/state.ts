@@ -12,7 +12,8 @@ interface TimelineState {
 }
 
 export const useTimeline = create<TimelineState>((set, get) => ({
-  open: recall(KEY) !== "closed",
+  // Where there is little room, it waits until somebody wants it.
+  open: (recall(KEY) ?? (innerWidth < 768 ? "closed" : "open")) === "open",
   comparing: false,
   toggle() {
     const open = !get().open;
