@@ -74,6 +74,7 @@ function Main() {
       {page === "home" && ready && (
         <>
           <div className="flex min-w-0 grow flex-col">
+            <h1 className="sr-only">{t("organisation")}</h1>
             <PastBanner />
             <section
               aria-label={mode === "list" ? t("list") : t("canvas")}

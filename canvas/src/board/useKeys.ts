@@ -37,7 +37,7 @@ export function useKeys(showAll: () => void) {
     }
     const { org, tree } = usePast.getState().moment ?? useOrg.getState();
     const readOnly = usePast.getState().moment !== null;
-    const { selected, select, toggle, set } = useView.getState();
+    const { selected, toggle, set } = useView.getState();
     const current = focused ?? [...selected][0] ?? null;
     const here = current !== null && org[current] !== undefined ? current : null;
     const arrow = ARROWS[event.key];
@@ -52,7 +52,6 @@ export function useKeys(showAll: () => void) {
     } else if (event.key === "+" || event.key === "=") void zoomIn();
     else if (event.key === "-") void zoomOut();
     else if (event.key === "0") showAll();
-    else if (event.key === "Escape" && selected.size > 0) select([]);
     else return;
     event.preventDefault();
     event.stopPropagation();

@@ -1,7 +1,7 @@
 /** Who gets in, and what the page may do. */
 
 import assert from "node:assert/strict";
-import { open } from "../support/browser.js";
+import { forgive, open } from "../support/browser.js";
 import { Server } from "../support/server.js";
 
 export async function the_login_link_is_all_a_person_does(t, mode) {
@@ -32,4 +32,5 @@ export async function the_policy_allows_nothing_inline(t, mode) {
     return globalThis.inlineRan === true;
   });
   assert.equal(ran, false);
+  forgive(page);
 }

@@ -67,7 +67,7 @@ export async function nothing_an_agent_writes_is_more_than_text(t, mode) {
     skills: [{ id: script, name: script, tags: [script, 5, null] }, null, "text", { name: 7 }],
     capabilities: "none",
   };
-  const hostile = await server.external({ name: "<script>globalThis.hit='yes'" }, card);
+  const hostile = await server.external({ name: "<script src=x:globalThis.hit" }, card);
   const second = await server.external({ name: long, role: bidi });
   await hostile.beat({ error_rate: 0.9, sample_error: script, current_task: script });
   const page = await open(t, server);

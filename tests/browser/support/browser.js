@@ -30,6 +30,13 @@ export async function close() {
   await browser?.close();
 }
 
+const known = new WeakMap();
+
+/** Forgets the faults of a page so far: the test has provoked them. */
+export function forgive(page) {
+  known.get(page).length = 0;
+}
+
 /** A page that fails its test when a script fails or the policy is broken. */
 export async function open(t, server, options = {}) {
   const context = await browser.newContext({
@@ -40,6 +47,7 @@ export async function open(t, server, options = {}) {
   context.setDefaultTimeout(SHOWN_MS);
   const page = await context.newPage();
   const faults = [];
+  known.set(page, faults);
   page.on("pageerror", (error) => faults.push(`script: ${error.message}`));
   page.on("console", (message) => {
     const text = message.text();
