@@ -111,11 +111,11 @@ function useEscape(panel: React.RefObject<HTMLElement | null>, id: string) {
   useEffect(() => {
     const pressed = (event: KeyboardEvent) => {
       const target = event.target instanceof HTMLElement ? event.target : null;
-      const inside = target !== null && panel.current?.contains(target);
-      const nowhere = target === document.body || target?.id === "main";
-      if (event.key !== "Escape" || event.defaultPrevented || (!inside && !nowhere)) return;
+      if (event.key !== "Escape" || event.defaultPrevented) return;
+      const field = target?.matches("input, textarea, select") === true;
+      if (field && !panel.current?.contains(target)) return;
       event.preventDefault();
-      if (target?.matches("input, textarea, select")) panel.current?.focus();
+      if (field) panel.current?.focus();
       else close(id);
     };
     document.addEventListener("keydown", pressed);

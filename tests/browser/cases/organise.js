@@ -74,9 +74,9 @@ export async function nesting_shows_who_gains_and_can_be_undone(t, mode) {
   await until("it is drawn inside Lead", inside);
   assert.equal((await server.api("GET", `/workspaces/${other}`)).parent_id, null);
 
-  await page.getByRole("button", { name: "Undo", exact: true }).click();
+  await page.getByRole("banner").getByRole("button", { name: "Undo", exact: true }).click();
   await until("it reports to nobody again", async () => (await parent()) === null);
-  await page.getByRole("button", { name: "Redo", exact: true }).click();
+  await page.getByRole("banner").getByRole("button", { name: "Redo", exact: true }).click();
   await until("it reports to Lead again", async () => (await parent()) === lead);
 
   // And out again, by dragging it onto the sheet.
@@ -101,7 +101,7 @@ export async function positions_and_layout_are_kept_and_undone(t, mode) {
   const moved = await stored(ids[0]);
   await page.getByRole("button", { name: "Lay out automatically" }).click();
   await until("it was laid out", async () => `${await stored(ids[0])}` !== `${moved}`);
-  await page.getByRole("button", { name: "Undo", exact: true }).first().click();
+  await page.getByRole("banner").getByRole("button", { name: "Undo", exact: true }).click();
   await until("the layout was undone", async () => `${await stored(ids[0])}` === `${moved}`);
   // Where one looks is kept, too.
   await page.getByRole("button", { name: "Zoom in" }).click();

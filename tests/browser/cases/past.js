@@ -34,7 +34,7 @@ export async function the_past_is_shown_and_cannot_be_changed(t, mode) {
   await page.keyboard.press("Escape");
   await dialog.waitFor({ state: "detached" });
 
-  await page.getByRole("button", { name: "Back to now" }).click();
+  await page.getByTestId("past-banner").getByRole("button", { name: "Live" }).click();
   await page.getByTestId("past-banner").waitFor({ state: "detached" });
   await node(page, stays).getByText("Renamed").waitFor();
   assert.equal(await node(page, gone).count(), 0);
