@@ -2,6 +2,7 @@
 
 import { LOOK } from "../kit/status";
 import type { Org } from "../model/org";
+import { HEADER } from "../model/placement";
 import type { Placed } from "./scene";
 
 export interface Transform {
@@ -36,8 +37,11 @@ export function paletteOf(element: Element): Palette {
   };
 }
 
-/** A title needs this many pixels of width. */
+/** A title needs this many pixels of width, and a team's face this many of height. */
 const TITLE_FROM = 70;
+const FACE_FROM = 15;
+/** A team whose face is too low for a title has it across its members, from this width on. */
+const ACROSS_FROM = 110;
 /** Boxes smaller than this are drawn this large, so that nobody disappears. */
 const SMALLEST = 1.5;
 
@@ -72,7 +76,7 @@ export function paint(context: CanvasRenderingContext2D, picture: Picture): void
       context.fillStyle = box.depth % 2 === 0 ? palette.surface : palette.raised;
       context.fillRect(x, y, w, h);
       context.fillStyle = colour;
-      context.fillRect(x, y, w, Math.max(1, Math.min(6, h * 0.06)));
+      context.fillRect(x, y, w, Math.max(1, Math.min(4, h * 0.04)));
       context.strokeStyle = palette.line;
       context.lineWidth = 0.5;
       context.strokeRect(x, y, w, h);
@@ -85,25 +89,55 @@ export function paint(context: CanvasRenderingContext2D, picture: Picture): void
       context.lineWidth = 2;
       context.strokeRect(x - 1, y - 1, w + 2, h + 2);
     }
-    if (w >= TITLE_FROM) title(context, picture, box, workspace.name, { x, y, w, h });
+    if (!box.team && w >= TITLE_FROM && h >= FACE_FROM) {
+      inside(context, workspace.name, palette.surface, { x, y: y + 4, w });
+    }
   }
+  // Over the members, whose parents come first.
+  for (const box of picture.placed) if (box.team) teamTitle(context, picture, box);
   context.globalAlpha = 1;
 }
 
-function title(
-  context: CanvasRenderingContext2D,
-  { palette }: Picture,
-  box: Placed,
-  name: string,
-  at: { x: number; y: number; w: number; h: number },
-): void {
+interface Line {
+  x: number;
+  y: number;
+  w: number;
+}
+
+const FONT = "11px 'Inter Variable', sans-serif";
+/** Longer names are cut before they are measured. */
+const MAX_NAME = 60;
+
+function teamTitle(context: CanvasRenderingContext2D, picture: Picture, box: Placed): void {
+  const { transform, palette, org } = picture;
+  const [x, y] = [box.x * transform.zoom + transform.x, box.y * transform.zoom + transform.y];
+  const [w, h] = [box.width * transform.zoom, box.height * transform.zoom];
+  const name = org[box.id]?.name ?? "";
+  context.globalAlpha = picture.dimmed(box.id) ? 0.25 : 1;
+  if (HEADER * transform.zoom >= FACE_FROM) {
+    if (w >= TITLE_FROM) inside(context, name, palette.ink, { x, y: y + 5, w });
+    return;
+  }
+  if (w < ACROSS_FROM || box.depth > 0) return;
+  context.font = FONT;
+  context.textBaseline = "middle";
+  const text = name.slice(0, MAX_NAME);
+  const wide = Math.min(context.measureText(text).width, w - 16);
+  const middle = y + h / 2;
+  context.fillStyle = palette.surface;
+  context.fillRect(x + w / 2 - wide / 2 - 5, middle - 9, wide + 10, 18);
+  context.fillStyle = palette.ink;
+  context.fillText(text, x + w / 2 - wide / 2, middle, wide);
+}
+
+function inside(context: CanvasRenderingContext2D, name: string, ink: string, at: Line): void {
   context.save();
   context.beginPath();
-  context.rect(at.x + 2, at.y, at.w - 4, at.h);
+  context.rect(at.x + 2, at.y - 2, at.w - 4, 18);
   context.clip();
-  context.font = "11px 'Inter Variable', sans-serif";
+  context.font = FONT;
   context.textBaseline = "top";
-  context.fillStyle = box.team ? palette.ink : palette.surface;
-  context.fillText(name.slice(0, 60), at.x + 4, at.y + (box.team ? 8 : 5));
+  context.fillStyle = ink;
+  context.fillText(name.slice(0, MAX_NAME), at.x + 4, at.y);
   context.restore();
 }

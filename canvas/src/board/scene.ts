@@ -48,6 +48,9 @@ export function sceneOf(org: Org, tree: Tree, boxes: Boxes): Scene {
       position: { x: box.x, y: box.y },
       width: box.width,
       height: box.height,
+      // Known, so that xyflow need not draw every node once to measure it.
+      measured: { width: box.width, height: box.height },
+      handles: [],
       ...(parent === null ? {} : { parentId: parent }),
       data: { members, below: members === 0 ? 0 : descendants(tree, id).length, folded },
     });
