@@ -1,6 +1,6 @@
 /** The shell: what is where. Each area has a folder of its own. */
 
-import { useEffect } from "react";
+import { lazy, Suspense, useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import { Board } from "./board/Board";
 import { Palette } from "./command/Palette";
@@ -13,8 +13,6 @@ import { ListView } from "./list/ListView";
 import { useConnection } from "./live/connection";
 import { follower } from "./live/follow";
 import { usePlace } from "./nav";
-import { KeysPage } from "./pages/Keys";
-import { RuntimePage } from "./pages/Runtime";
 import { Panel } from "./panel/Panel";
 import { Announcer } from "./shell/Announcer";
 import { Banner } from "./shell/Banner";
@@ -25,6 +23,12 @@ import { useOrg } from "./store/org";
 import { useView } from "./store/view";
 import { PastBanner, PastFrame } from "./time/PastMark";
 import { Timeline } from "./time/Timeline";
+
+// Looked at now and then: not part of what the first look loads.
+const KeysPage = lazy(() => import("./pages/Keys").then((page) => ({ default: page.KeysPage })));
+const RuntimePage = lazy(() =>
+  import("./pages/Runtime").then((page) => ({ default: page.RuntimePage })),
+);
 
 export function App() {
   useTheme();
@@ -68,8 +72,10 @@ function Main() {
       tabIndex={-1}
       className="relative flex min-h-0 grow outline-none max-md:has-[>[data-panel]]:[&>:first-child]:invisible"
     >
-      {page === "runtime" && <RuntimePage />}
-      {page === "keys" && <KeysPage />}
+      <Suspense fallback={null}>
+        {page === "runtime" && <RuntimePage />}
+        {page === "keys" && <KeysPage />}
+      </Suspense>
       {page === "home" && !ready && <Waiting connection={connection} />}
       {page === "home" && ready && (
         <>

@@ -69,6 +69,9 @@ function placeMembers(plan: Plan, parent: string, boxes: Record<string, Box>): v
   shelve(homeless, taken, parent === ROOT, boxes);
 }
 
+/** The width of so many leaves side by side. */
+const rowOf = (leaves: number) => leaves * NODE.width + (leaves - 1) * GAP;
+
 /** Puts boxes on shelves, below whatever has a place already. */
 function shelve(
   homeless: readonly { id: string; size: { width: number; height: number } }[],
@@ -82,7 +85,7 @@ function shelve(
     (sum, { size }) => sum + (size.width + GAP) * (size.height + GAP),
     0,
   );
-  const wide = Math.max(root ? NODE.width * 4 : NODE.width * 2, Math.sqrt(area) * 1.4);
+  const wide = Math.max(rowOf(root ? 4 : 2), Math.sqrt(area) * 1.4);
   let x = left;
   let y = Math.max(top, ...taken.map((box) => box.y + box.height + GAP));
   let shelf = 0;
