@@ -154,7 +154,7 @@ function Vitals({ workspace, members }: { workspace: Workspace; members: number 
           title={t("up_for", { span: span(workspace.uptime_seconds) })}
         >
           <Timer size={11} aria-hidden />
-          {span(workspace.uptime_seconds)}
+          {span(workspace.uptime_seconds, 1)}
         </span>
       )}
     </div>

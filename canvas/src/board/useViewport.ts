@@ -3,6 +3,8 @@
 import { useReactFlow, type Viewport } from "@xyflow/react";
 import { useCallback, useEffect, useRef } from "react";
 import * as api from "../api/calls";
+import { NODE } from "../model/placement";
+import { usePlace } from "../nav";
 import { MAX_ZOOM, MIN_ZOOM } from "./detail";
 import type { Scene } from "./scene";
 
@@ -45,6 +47,8 @@ export function useViewport(scene: Scene, size: { width: number; height: number 
     );
   }, [showAll, setViewport, size.width]);
 
+  useReveal(scene, size);
+
   const save = useCallback((_: unknown, viewport: Viewport) => {
     clearTimeout(timer.current);
     // Where one looks is a convenience: a save that fails is not worth a notice.
@@ -55,6 +59,27 @@ export function useViewport(scene: Scene, size: { width: number; height: number 
   }, []);
 
   return { showAll, save };
+}
+
+/** Brings the workspace that the panel shows into view when it is not: the panel takes room, too. */
+function useReveal(scene: Scene, { width, height }: { width: number; height: number }) {
+  const { workspace } = usePlace();
+  const { getViewport, setCenter } = useReactFlow();
+  // Not again when the chart changes: a person may have gone elsewhere on purpose.
+  const latest = useRef(scene);
+  latest.current = scene;
+  useEffect(() => {
+    const box = latest.current.placed.find((one) => one.id === workspace);
+    if (!box || width === 0) return;
+    const { x, y, zoom } = getViewport();
+    const left = box.x * zoom + x;
+    const top = box.y * zoom + y;
+    // Of a team its face is enough.
+    const right = left + Math.min(box.width, NODE.width) * zoom;
+    const bottom = top + Math.min(box.height, NODE.height) * zoom;
+    if (left >= 0 && top >= 0 && right <= width && bottom <= height) return;
+    void setCenter(box.x + Math.min(box.width, NODE.width) / 2, box.y + NODE.height / 2, { zoom });
+  }, [workspace, width, height, getViewport, setCenter]);
 }
 
 const clamp = (zoom: number) => Math.min(MAX_ZOOM, Math.max(MIN_ZOOM, zoom));

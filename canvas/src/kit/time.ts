@@ -45,8 +45,8 @@ export function ago(at: number, from: number): string {
 export const dateTime = (at: string | number | Date) => absolute.format(new Date(at));
 export const timeOfDay = (at: string | number | Date) => clock.format(new Date(at));
 
-/** A length of time in its two largest units, such as "3 h 12 min". */
-export function span(seconds: number): string {
+/** A length of time in its largest units, two unless told, such as "3 h 12 min". */
+export function span(seconds: number, most = 2): string {
   const units: [number, string][] = [
     [86_400, "day"],
     [3_600, "hour"],
@@ -62,7 +62,7 @@ export function span(seconds: number): string {
     parts.push(
       new Intl.NumberFormat(undefined, { style: "unit", unit, unitDisplay: "short" }).format(count),
     );
-    if (parts.length === 2) break;
+    if (parts.length === most) break;
   }
   return parts.join(" ");
 }
