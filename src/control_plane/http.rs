@@ -140,11 +140,9 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 fn refused(error: TenantError) -> ApiError {
     match error {
         TenantError::Token => ApiError::unauthorized(TenantError::Token.to_string()),
-        TenantError::Name | TenantError::Life => {
-            let text = error.to_string();
-            let field = text.split(':').next().unwrap_or_default().to_owned();
-            ApiError::bad_request("invalid request body").field(&field, text)
-        }
+        TenantError::Name => invalid("name", &error),
+        // The command line calls it --ttl.
+        TenantError::Life => invalid("ttl_seconds", &error),
         TenantError::Unknown => ApiError::not_found("tenant not found"),
         TenantError::Taken | TenantError::Moved | TenantError::NotBooted => {
             ApiError::new(StatusCode::CONFLICT, error.to_string())
@@ -157,6 +155,12 @@ fn refused(error: TenantError) -> ApiError {
                 .retry_after(Duration::from_secs(5))
         }
     }
+}
+
+fn invalid(field: &str, error: &TenantError) -> ApiError {
+    let text = error.to_string();
+    let reason = text.split_once(": ").map_or(text.as_str(), |(_, reason)| reason);
+    ApiError::bad_request("invalid request body").field(field, reason)
 }
 
 /// Writes the answer into a buffer that is erased once it is sent. Names and base64 need no

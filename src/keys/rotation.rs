@@ -173,16 +173,22 @@ impl Rotation {
             let rows: Vec<_> = rows.into_iter().filter(|row| !failed.contains(&row.id)).collect();
             let count = rows.len();
             let results: Vec<_> = stream::iter(rows)
-                .map(|row| async move { (row.id, self.patient(|| self.rewrap_one(&row)).await) })
+                .map(|row| async move {
+                    let result = self.patient(|| self.rewrap_one(&row)).await;
+                    (row, result)
+                })
                 .buffer_unordered(SIDE_BY_SIDE)
                 .collect()
                 .await;
-            for (id, result) in results {
+            for (row, result) in results {
                 match result {
                     Ok(true) => job.done += 1,
                     // Somebody else did it.
                     Ok(false) => {}
-                    Err(KeyError::Refused(_)) => _ = failed.insert(id),
+                    Err(KeyError::Refused(refused)) => {
+                        failed.insert(row.id);
+                        self.report_seed(job, &row, refused.0).await?;
+                    }
                     Err(error) => return Err(error),
                 }
             }
@@ -402,6 +408,19 @@ impl Rotation {
         self.vault.store().save_job(job).await?;
         (self.progress)(job);
         Ok(())
+    }
+
+    async fn report_seed(
+        &self,
+        job: &JobRow,
+        row: &DataKeyRow,
+        cause: Cause,
+    ) -> Result<(), KeyError> {
+        warn!(data_key = %row.id, "a seed does not open and was left as it is");
+        let mut entry = self.entry(&job.started_by, "rewrap", "failed");
+        entry.workspace = row.scope.workspace();
+        entry.detail = Some(format!("data key {}: {}", row.id, cause.as_str()));
+        Ok(self.vault.store().audit(&[entry]).await?)
     }
 
     async fn report(&self, job: &JobRow, row: &SecretRow, cause: Cause) -> Result<(), KeyError> {

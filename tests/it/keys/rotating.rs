@@ -143,6 +143,31 @@ async fn a_new_static_key(mode: Mode) {
     assert!(!status.success(), "the old key is no key any more");
 }
 
+/// A wrapping that belongs to another workspace is left as it is and named; the rest goes on.
+async fn a_seed_that_does_not_open_is_named(mode: Mode) {
+    let mut server = sealed(mode).await;
+    let admin = server.admin();
+    let ids = filled(&admin).await;
+    server.stop();
+    server.set("SECRETS_ENCRYPTION_KEY", OTHER_KEY);
+    server.set("SECRETS_ENCRYPTION_KEY_PREVIOUS", KEY);
+    let swap = format!(
+        "UPDATE data_keys SET wrapped = (SELECT w.wrapped FROM data_keys w WHERE w.workspace_id = '{}')
+         WHERE workspace_id = '{}'",
+        ids[1], ids[0]
+    );
+    server.tamper(&swap).await.unwrap();
+    server.restart();
+    admin.post("/admin/keys/rewrap", json!({})).await.expect(202);
+    let job = ended(&admin, "rewrap").await;
+    assert_eq!((&job["state"], &job["failed"]), (&json!("incomplete"), &json!(1)));
+    let trail = admin.get(&format!("/admin/keys/audit?workspace_id={}", ids[0])).await.expect(200);
+    let entry = &trail["entries"][0];
+    assert_eq!((&entry["action"], &entry["outcome"]), (&json!("rewrap"), &json!("failed")));
+    assert!(entry["detail"].as_str().unwrap().ends_with(": authentication"), "{entry}");
+    assert_eq!(values(&admin, &ids[2]).await["KEY_1"], "2/1/0");
+}
+
 /// What does not open is left as it is, named, and does not stop the rest.
 async fn a_value_that_does_not_open_is_kept_and_named(mode: Mode) {
     let server = sealed(mode).await;
@@ -214,6 +239,7 @@ in_both_modes!(
     a_new_static_key,
     a_value_that_does_not_open_is_kept_and_named,
     a_reseed_after_an_incomplete_one_makes_new_seeds,
+    a_seed_that_does_not_open_is_named,
 );
 
 /// Writers that write on until told to stop; returns the last acknowledged value of each key.
