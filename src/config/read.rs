@@ -226,7 +226,9 @@ impl Source<'_> {
     }
 
     fn liveness(&self) -> Result<LivenessConfig, ConfigError> {
-        let ttl = self.seconds("LIVENESS_TTL", 2, 86_400)?.unwrap_or(secs(60));
+        // Sweeps a little over a second apart must not look like a process that slept for half a
+        // limit: with 2 nobody would ever be judged.
+        let ttl = self.seconds("LIVENESS_TTL", 3, 86_400)?.unwrap_or(secs(60));
         let external = self.seconds("REMOTE_LIVENESS_STALE_AFTER", 2, 86_400)?;
         let provision = self.seconds("PROVISION_TIMEOUT_SECONDS", 1, 604_800)?;
         Ok(LivenessConfig {
@@ -351,7 +353,7 @@ mod tests {
             ("DATABASE_URL", "mysql://x"),
             ("REDIS_URL", "redis://x"),
             ("ADMIN_TOKEN", "short"),
-            ("LIVENESS_TTL", "1"),
+            ("LIVENESS_TTL", "2"),
             ("LIVENESS_TTL", "60s"),
             ("CORS_ORIGINS", "*"),
             ("CORS_ORIGINS", "localhost:3000"),

@@ -11,6 +11,8 @@ import { usePalette } from "./usePalette";
 
 const SIZE = { width: 180, height: 112 };
 const MARGIN = 6;
+/** A few nodes do not fill the map. */
+const LARGEST = 0.18;
 /** The map is drawn at most this often: it need not follow every frame. */
 const EVERY_MS = 200;
 
@@ -72,6 +74,7 @@ export function Minimap({ scene }: { scene: Scene }) {
 
 function mapOf({ bounds }: Scene): Transform {
   const zoom = Math.min(
+    LARGEST,
     (SIZE.width - 2 * MARGIN) / bounds.width,
     (SIZE.height - 2 * MARGIN) / bounds.height,
   );

@@ -6,6 +6,8 @@ import { onEvent } from "../live/follow";
 export const BUCKETS = 120;
 /** After an event, the histogram is read again at most this often. */
 const EVERY_MS = 5_000;
+/** Events come in bursts: the first of one waits for those that belong to it. */
+const BURST_MS = 250;
 
 export interface History {
   data: Histogram | null;
@@ -20,9 +22,13 @@ export function useHistogram(active: boolean): History {
     if (!active) return;
     let ended = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
+    let readAt = 0;
+    let empty = true;
     const read = async () => {
+      readAt = Date.now();
       try {
         const data = await histogram(BUCKETS);
+        empty = data.first_at === null;
         if (!ended) setHistory({ data, failed: null });
       } catch (error) {
         const failed = error instanceof Error ? error.message : String(error);
@@ -32,10 +38,13 @@ export function useHistogram(active: boolean): History {
     void read();
     const stop = onEvent((event) => {
       if (event.seq === undefined) return;
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        void read();
-      }, EVERY_MS);
+      timer ??= setTimeout(
+        () => {
+          timer = undefined;
+          void read();
+        },
+        empty ? BURST_MS : Math.max(BURST_MS, readAt + EVERY_MS - Date.now()),
+      );
     });
     return () => {
       ended = true;
