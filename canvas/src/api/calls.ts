@@ -1,6 +1,6 @@
 /** Every call the canvas makes, one function each. */
 
-import { request } from "./http";
+import { bodyOf, server, soon } from "./http";
 import type {
   Assignment,
   AuditEntry,
@@ -10,87 +10,85 @@ import type {
   Histogram,
   Info,
   KeysStatus,
+  Layout,
+  Liveness,
   PatchWorkspace,
   RecordedEvent,
   SecretMeta,
   Supervision,
   Viewport,
   Workspace,
+  WorkspaceDetail,
 } from "./types";
 
-const at = (id: string, rest = "") => `/workspaces/${encodeURIComponent(id)}${rest}`;
+const of = (id: string) => ({ params: { path: { id } }, ...soon() });
 
 /** The organisation now, and the sequence to follow from. */
 export async function listWorkspaces(): Promise<{ workspaces: Workspace[]; seq: number }> {
-  const { body, headers } = await request<Workspace[]>("GET", "/workspaces");
-  return { workspaces: body, seq: Number(headers.get("x-isomer-seq") ?? 0) };
+  const answer = await server.GET("/workspaces", soon());
+  const seq = Number(answer.response.headers.get("x-isomer-seq") ?? 0);
+  return { workspaces: bodyOf(answer) as Workspace[], seq };
 }
 
 /** The organisation as it stood at `time`. */
 export async function listWorkspacesAt(time: Date): Promise<Workspace[]> {
-  const query = new URLSearchParams({ at: time.toISOString() });
-  return (await request<Workspace[]>("GET", `/workspaces?${query}`)).body;
+  const params = { query: { at: time.toISOString() } };
+  return bodyOf(await server.GET("/workspaces", { params, ...soon() })) as Workspace[];
 }
 
-export async function getWorkspace(id: string): Promise<Workspace> {
-  return (await request<Workspace>("GET", at(id))).body;
+export async function getWorkspace(id: string): Promise<WorkspaceDetail> {
+  return bodyOf(await server.GET("/workspaces/{id}", of(id))) as WorkspaceDetail;
 }
 
 export async function createWorkspace(body: CreateWorkspace): Promise<Created> {
-  return (await request<Created>("POST", "/workspaces", body)).body;
+  return bodyOf(await server.POST("/workspaces", { body, ...soon() }));
 }
 
 export async function patchWorkspace(id: string, body: PatchWorkspace): Promise<void> {
-  await request("PATCH", at(id), body);
+  await server.PATCH("/workspaces/{id}", { ...of(id), body });
 }
 
 export async function deleteWorkspace(id: string, purge = false): Promise<void> {
-  await request("DELETE", at(id, `?confirm=true${purge ? "&purge=true" : ""}`));
+  const query = { confirm: "true", ...(purge ? { purge: "true" } : {}) };
+  await server.DELETE("/workspaces/{id}", { params: { path: { id }, query }, ...soon() });
 }
 
 export async function forwardWorkspace(id: string, to: string): Promise<void> {
-  await request("POST", at(id, "/forward"), { to });
+  await server.POST("/workspaces/{id}/forward", { ...of(id), body: { to } });
 }
 
 /** Stops a hosted agent as a crash would. */
 export async function stopAgent(id: string): Promise<void> {
-  await request("POST", at(id, "/stop"));
+  await server.POST("/workspaces/{id}/stop", of(id));
 }
 
 export async function restartWorkspace(id: string): Promise<void> {
-  await request("POST", at(id, "/restart"), {});
+  await server.POST("/workspaces/{id}/restart", { ...of(id), body: {} });
 }
 
 export async function releaseWorkspace(id: string): Promise<void> {
-  await request("POST", `/admin/workspaces/${encodeURIComponent(id)}/release`);
+  await server.POST("/admin/workspaces/{id}/release", of(id));
 }
 
 export async function viewport(): Promise<Viewport> {
-  return (await request<Viewport>("GET", "/canvas/viewport")).body;
+  return bodyOf(await server.GET("/canvas/viewport", soon()));
 }
 
 export async function saveViewport(body: Viewport): Promise<void> {
-  await request("PUT", "/canvas/viewport", body);
-}
-
-export interface Layout {
-  id: string;
-  x?: number;
-  y?: number;
-  collapsed?: boolean;
+  await server.PUT("/canvas/viewport", { body, ...soon() });
 }
 
 /** Saves where many workspaces lie, all or none. */
 export async function saveLayouts(layouts: readonly Layout[]): Promise<void> {
-  await request("PUT", "/canvas/layouts", { layouts });
+  await server.PUT("/canvas/layouts", { body: { layouts: [...layouts] }, ...soon() });
 }
 
 export async function digest(): Promise<Digest> {
-  return (await request<Digest>("GET", "/canvas/digest")).body;
+  return bodyOf(await server.GET("/canvas/digest", soon()));
 }
 
 export async function info(): Promise<Info> {
-  return (await request<Info>("GET", "/canvas/info")).body;
+  return bodyOf(await server.GET("/canvas/info", soon()));
 }
 
 export interface EventFilter {
@@ -104,68 +102,85 @@ export interface EventFilter {
 
 /** Recorded events, newest first. */
 export async function events(filter: EventFilter = {}): Promise<RecordedEvent[]> {
-  const query = new URLSearchParams();
-  if (filter.since) query.set("since", filter.since);
-  if (filter.until) query.set("until", filter.until);
-  if (filter.limit) query.set("limit", String(filter.limit));
-  if (filter.types?.length) query.set("type", filter.types.join(","));
-  const path = filter.workspace ? `/events/${encodeURIComponent(filter.workspace)}` : "/events";
-  return (await request<RecordedEvent[]>("GET", `${path}?${query}`)).body;
+  const { workspace, since, until, limit, types } = filter;
+  const query = {
+    ...(since ? { since } : {}),
+    ...(until ? { until } : {}),
+    ...(limit ? { limit } : {}),
+    ...(types?.length ? { type: types.join(",") } : {}),
+  };
+  const answer = workspace
+    ? await server.GET("/events/{workspace_id}", {
+        params: { path: { workspace_id: workspace }, query },
+        ...soon(),
+      })
+    : await server.GET("/events", { params: { query }, ...soon() });
+  return bodyOf(answer) as RecordedEvent[];
 }
 
 export async function histogram(buckets: number): Promise<Histogram> {
-  return (await request<Histogram>("GET", `/events/histogram?buckets=${buckets}`)).body;
+  const params = { query: { buckets } };
+  return bodyOf(await server.GET("/events/histogram", { params, ...soon() }));
 }
 
 export async function assignments(id: string): Promise<Assignment[]> {
-  return (await request<{ agents: Assignment[] }>("GET", at(id, "/agents"))).body.agents;
+  return bodyOf(await server.GET("/workspaces/{id}/agents", of(id))).agents;
 }
 
 export async function assignModel(id: string, model: string, replace: boolean): Promise<void> {
-  await request(replace ? "PATCH" : "POST", at(id, "/agent"), { model });
+  const options = { ...of(id), body: { model } };
+  if (replace) await server.PATCH("/workspaces/{id}/agent", options);
+  else await server.POST("/workspaces/{id}/agent", options);
 }
 
 /** Names and scopes; values are never read here. */
 export async function secrets(id: string): Promise<SecretMeta[]> {
-  return (await request<SecretMeta[]>("GET", at(id, "/secrets"))).body;
+  return bodyOf(await server.GET("/workspaces/{id}/secrets", of(id)));
 }
 
 export async function globalSecrets(): Promise<SecretMeta[]> {
-  return (await request<SecretMeta[]>("GET", "/settings/secrets")).body;
+  return bodyOf(await server.GET("/settings/secrets", soon()));
 }
 
 /** Sets a secret of a workspace, or with `null` a global one. */
 export async function setSecret(id: string | null, key: string, value: string): Promise<void> {
-  await request("PUT", id === null ? "/settings/secrets" : at(id, "/secrets"), { key, value });
+  const body = { key, value };
+  if (id === null) await server.PUT("/settings/secrets", { body, ...soon() });
+  else await server.PUT("/workspaces/{id}/secrets", { ...of(id), body });
 }
 
 export async function deleteSecret(id: string | null, key: string): Promise<void> {
-  const base = id === null ? "/settings/secrets" : at(id, "/secrets");
-  await request("DELETE", `${base}/${encodeURIComponent(key)}`);
+  if (id === null) {
+    await server.DELETE("/settings/secrets/{key}", { params: { path: { key } }, ...soon() });
+  } else {
+    const params = { path: { id, key } };
+    await server.DELETE("/workspaces/{id}/secrets/{key}", { params, ...soon() });
+  }
 }
 
 export async function supervision(): Promise<Supervision> {
-  return (await request<Supervision>("GET", "/admin/supervision")).body;
+  return bodyOf(await server.GET("/admin/supervision", soon()));
 }
 
-export async function liveness(): Promise<Record<string, unknown>> {
-  return (await request<Record<string, unknown>>("GET", "/admin/liveness")).body;
+export async function liveness(): Promise<Liveness> {
+  return bodyOf(await server.GET("/admin/liveness", soon()));
 }
 
 export async function keysStatus(): Promise<KeysStatus> {
-  return (await request<KeysStatus>("GET", "/admin/keys")).body;
+  return bodyOf(await server.GET("/admin/keys", soon())) as KeysStatus;
 }
 
-/** Newest first; `before` a sequence, only what is older. */
+/** Audit rows, newest first; those before sequence `before`. */
 export async function keysAudit(limit = 50, before?: number): Promise<AuditEntry[]> {
-  const path = `/admin/keys/audit?limit=${limit}${before === undefined ? "" : `&before=${before}`}`;
-  return (await request<{ entries: AuditEntry[] }>("GET", path)).body.entries;
+  const query = { limit, ...(before === undefined ? {} : { before }) };
+  return bodyOf(await server.GET("/admin/keys/audit", { params: { query }, ...soon() })).entries;
 }
 
 export async function startRotation(kind: "rewrap" | "reseed"): Promise<void> {
-  await request("POST", `/admin/keys/${kind}`, {});
+  const params = { path: { kind } };
+  await server.POST("/admin/keys/{kind}", { params, body: {}, ...soon() });
 }
 
 export async function logout(): Promise<void> {
-  await request("POST", "/logout");
+  await server.POST("/logout", soon());
 }

@@ -1,9 +1,14 @@
-/** One request at a time: limits, errors and retries the same for every call. */
+/** The client of the server's OpenAPI document: limits, errors and retries the same for every call. */
+
+import createClient, { type Middleware } from "openapi-fetch";
+import type { paths } from "./schema";
 
 /** How long a request may take unless told otherwise, in milliseconds. */
 const LIMIT_MS = 15_000;
 /** Longest wait that a 429 may ask for, in seconds. */
 const MAX_RETRY_AFTER_S = 20;
+/** The wait of a 429 that asks for none. */
+const RETRY_AFTER_S = 2;
 
 /** What the server refused, in its own words. */
 export class ApiError extends Error {
@@ -21,44 +26,43 @@ export class ApiError extends Error {
   }
 }
 
-export interface Reply<T> {
-  body: T;
-  headers: Headers;
+/** A GET that is told to wait is tried once more. */
+async function patient(request: Request): Promise<Response> {
+  const again = request.method === "GET" ? request.clone() : null;
+  const response = await fetch(request);
+  if (response.status !== 429 || again === null) return response;
+  const asked = Number(response.headers.get("retry-after")) || RETRY_AFTER_S;
+  await new Promise((done) => setTimeout(done, Math.min(asked, MAX_RETRY_AFTER_S) * 1000));
+  return fetch(again);
 }
 
-type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+const refusals: Middleware = {
+  async onResponse({ response }) {
+    if (!response.ok) throw errorOf(response, parse(await response.text()));
+  },
+};
+
+const client = createClient<paths>({
+  // Absolute: `Request` takes no relative address outside of pages, such as in tests.
+  baseUrl: globalThis.location?.origin ?? "http://localhost",
+  fetch: patient,
+});
+client.use(refusals);
 
 /**
- * Asks the server. A GET that is told to wait (429) is tried once more.
+ * Asks the server, by the paths of its document.
  *
  * @throws ApiError when the server refuses; TypeError or DOMException when it cannot be reached.
  */
-export async function request<T>(
-  method: Method,
-  path: string,
-  body?: unknown,
-  limitMs = LIMIT_MS,
-): Promise<Reply<T>> {
-  const response = await once(method, path, body, limitMs);
-  if (response.status === 429 && method === "GET") {
-    const seconds = Math.min(Number(response.headers.get("retry-after")) || 2, MAX_RETRY_AFTER_S);
-    await new Promise((done) => setTimeout(done, seconds * 1000));
-    return read<T>(await once(method, path, body, limitMs));
-  }
-  return read<T>(response);
-}
+export const server = client;
 
-function once(method: Method, path: string, body: unknown, limitMs: number): Promise<Response> {
-  const signal = AbortSignal.timeout(limitMs);
-  if (body === undefined) return fetch(path, { method, signal });
-  const headers = { "Content-Type": "application/json" };
-  return fetch(path, { method, signal, headers, body: JSON.stringify(body) });
-}
+/** What a call takes when it may last longer than others. */
+export const within = (limitMs: number) => ({ signal: AbortSignal.timeout(limitMs) });
 
-async function read<T>(response: Response): Promise<Reply<T>> {
-  const text = await response.text();
-  const parsed = parse(text);
-  if (response.ok) return { body: parsed as T, headers: response.headers };
+/** What every other call takes. */
+export const soon = () => within(LIMIT_MS);
+
+function errorOf(response: Response, parsed: unknown): ApiError {
   const fields = (typeof parsed === "object" && parsed !== null ? parsed : {}) as Record<
     string,
     unknown
@@ -67,7 +71,7 @@ async function read<T>(response: Response): Promise<Reply<T>> {
   const reason = word("reason");
   const said = word("error") || word("message") || `${response.status} ${response.statusText}`;
   const shown = reason && !said.includes(reason) ? `${said}: ${reason}` : said;
-  throw new ApiError(response.status, word("code"), shown, word("field"), fields);
+  return new ApiError(response.status, word("code"), shown, word("field"), fields);
 }
 
 function parse(text: string): unknown {
@@ -76,4 +80,26 @@ function parse(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** Asks for what the document does not have. Fails as the client does. */
+export async function request<T>(
+  method: "GET" | "POST",
+  path: string,
+  body?: unknown,
+  limitMs = LIMIT_MS,
+): Promise<{ body: T }> {
+  const json = body === undefined ? {} : { body: JSON.stringify(body) };
+  const headers = { "Content-Type": "application/json" };
+  const url = new URL(path, globalThis.location?.origin ?? "http://localhost");
+  const asked = new Request(url, { method, headers, ...json, ...within(limitMs) });
+  const response = await patient(asked);
+  const parsed = parse(await response.text());
+  if (!response.ok) throw errorOf(response, parsed);
+  return { body: parsed as T };
+}
+
+/** The body of an answer that was not refused. */
+export function bodyOf<T>(answer: { data?: T }): T {
+  return answer.data as T;
 }

@@ -69,6 +69,7 @@ describe("the supervision tree", () => {
 
 const job = (id: string, change: Partial<RotationJob> = {}): RotationJob => ({
   id,
+  cutoff: "2026-01-01T00:00:00Z",
   kind: "rewrap",
   state: "running",
   total: 10,

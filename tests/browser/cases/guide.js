@@ -9,7 +9,7 @@ export async function an_empty_canvas_leads_to_a_living_agent(t, mode) {
   await page.getByRole("button", { name: "Start a built-in agent" }).click();
   await page.locator('[data-testid="node"][data-status="online"]').waitFor();
   const guide = page.getByTestId("guide");
-  await guide.getByText(/came online after/).waitFor();
+  await guide.getByText(/Ada\W+(came online after|is online)/).waitFor();
   await guide.getByRole("button", { name: /^Stop Ada$/ }).click();
   await guide.getByText(/Offline after/).waitFor();
   await guide.getByText(/Back online after/).waitFor();
