@@ -1,36 +1,32 @@
-/** Who is meant by the search and the filter. */
+/** Who a search or filter leaves out, for the board. */
 
 import { useMemo } from "react";
-import type { Status, Workspace } from "../api/types";
+import type { Workspace } from "../api/types";
+import { matcher } from "../model/match";
 import { useOrg } from "../store/org";
 import { usePast } from "../store/past";
 import { useView } from "../store/view";
 
-/** Whether a workspace fits; the search is lower case already. */
-export function fits(workspace: Workspace, search: string, statuses: ReadonlySet<Status>): boolean {
-  if (statuses.size > 0 && !statuses.has(workspace.status)) return false;
-  if (search === "") return true;
-  return [workspace.name, workspace.role ?? "", workspace.id, workspace.current_task].some((text) =>
-    text.toLowerCase().includes(search),
-  );
+function useMatcher() {
+  const search = useView((view) => view.search);
+  const statuses = useView((view) => view.statuses);
+  return useMemo(() => matcher(search, statuses), [search, statuses]);
 }
 
-/** Returns whether a workspace is left out; always the same function while nothing is asked. */
+/** Returns whether a workspace is left out; the same function until something else is asked. */
 export function useDimmed(): (id: string) => boolean {
-  const search = useView((view) => view.search.trim().toLowerCase());
-  const statuses = useView((view) => view.statuses);
-  return useMemo(() => {
-    if (search === "" && statuses.size === 0) return () => false;
-    return (id: string) => {
+  const fits = useMatcher();
+  return useMemo(
+    () => (id: string) => {
       const workspace = usePast.getState().moment?.org[id] ?? useOrg.getState().org[id];
-      return workspace !== undefined && !fits(workspace, search, statuses);
-    };
-  }, [search, statuses]);
+      return workspace !== undefined && !fits(workspace);
+    },
+    [fits],
+  );
 }
 
 /** Whether one workspace is left out. */
 export function useIsDimmed(workspace: Workspace | undefined): boolean {
-  const search = useView((view) => view.search.trim().toLowerCase());
-  const statuses = useView((view) => view.statuses);
-  return workspace !== undefined && !fits(workspace, search, statuses);
+  const fits = useMatcher();
+  return workspace !== undefined && !fits(workspace);
 }

@@ -1,6 +1,7 @@
 /** Which rows the list shows, and in what order. Pure. */
 
 import type { Status, Workspace } from "../api/types";
+import { matcher } from "../model/match";
 import type { Org } from "../model/org";
 import { ROOT, type Tree } from "../model/tree";
 
@@ -29,7 +30,8 @@ export interface Query {
 
 /** Returns the rows from top to bottom. */
 export function rowsOf(org: Org, tree: Tree, query: Query): Row[] {
-  const matches = matcher(query);
+  const fits = matcher(query.search, query.statuses);
+  const matches = (workspace: Workspace | undefined) => workspace !== undefined && fits(workspace);
   const filtered = query.search.trim() !== "" || query.statuses.size > 0;
   if (query.sort) return sorted(org, tree, query.sort, matches);
   const kept = filtered ? withAncestors(org, tree, matches) : undefined;
@@ -46,17 +48,6 @@ export function rowsOf(org: Org, tree: Tree, query: Query): Row[] {
   };
   walk(ROOT, 0);
   return rows;
-}
-
-function matcher({ search, statuses }: Query): (workspace: Workspace | undefined) => boolean {
-  const words = search.toLowerCase().split(/\s+/).filter(Boolean);
-  return (workspace) => {
-    if (!workspace || (statuses.size > 0 && !statuses.has(workspace.status))) return false;
-    if (words.length === 0) return true;
-    const { name, role, id, runtime, current_task } = workspace;
-    const text = `${name}\n${role ?? ""}\n${id}\n${runtime}\n${current_task}`.toLowerCase();
-    return words.every((word) => text.includes(word));
-  };
 }
 
 /** Those that match (`true`), and those above them (`false`). */

@@ -18,9 +18,11 @@ import { useTranslation } from "react-i18next";
 import { logout } from "../api/calls";
 import { Button, cx, IconButton, Menu } from "../kit";
 import { useConnection } from "../live/connection";
-import { go, usePlace } from "../nav";
+import { find } from "../model/find";
+import { go, pathOf, usePlace } from "../nav";
 import { redo, undo, useArrange } from "../store/arrange";
 import { useOrg } from "../store/org";
+import { usePast } from "../store/past";
 import { useReadOnly } from "../store/shown";
 import { notify } from "../store/toasts";
 import { type Theme, useView } from "../store/view";
@@ -121,10 +123,22 @@ function SearchBox() {
         value={search}
         placeholder={t("search")}
         onChange={(event) => set({ search: event.target.value })}
+        onKeyDown={(event) => {
+          if (event.key === "Enter") openFirst(search);
+        }}
         className="h-8 w-52 rounded-md border border-line-strong bg-surface pr-2 pl-7 max-lg:w-36"
       />
     </label>
   );
+}
+
+/** Opens the workspace that fits best, if one does. */
+function openFirst(search: string): void {
+  const { org } = usePast.getState().moment ?? useOrg.getState();
+  const [first] = search.trim() === "" ? [] : find(org, search, 1).best;
+  if (!first) return;
+  useView.getState().select([first.id]);
+  go(pathOf(first.id));
 }
 
 function History({ disabled }: { disabled: boolean }) {
