@@ -28,9 +28,11 @@ export function useDimmed(): (id: string) => boolean {
   }, [search, statuses]);
 }
 
-/** Whether one workspace is left out. */
-export function useIsDimmed(workspace: Workspace | undefined): boolean {
+/** What a search and a filter make of one workspace; `null` while nothing is asked. */
+export function useMatch(workspace: Workspace | undefined): "found" | "left_out" | null {
   const search = useView((view) => view.search.trim().toLowerCase());
   const statuses = useView((view) => view.statuses);
-  return workspace !== undefined && !fits(workspace, search, statuses);
+  if (workspace === undefined) return null;
+  if (!fits(workspace, search, statuses)) return "left_out";
+  return search === "" ? null : "found";
 }
