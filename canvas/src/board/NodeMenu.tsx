@@ -1,7 +1,6 @@
 import {
   ChevronsDownUp,
   ChevronsUpDown,
-  Ellipsis,
   FolderInput,
   PanelRightOpen,
   Pencil,
@@ -11,45 +10,45 @@ import {
 } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import type { Workspace } from "../api/types";
-import { Menu, type MenuItem } from "../kit";
+import { MenuAt, type MenuItem } from "../kit";
+import { parentOf } from "../model/tree";
 import { go, pathOf } from "../nav";
 import { arrange } from "../store/arrange";
 import { useOrg } from "../store/org";
-import { useReadOnly } from "../store/shown";
+import { useReadOnly, useShownTree, useShownWorkspace } from "../store/shown";
 import { useView } from "../store/view";
+import { refocus } from "./focus";
+import { closeMenu, useMenu } from "./menu";
 
-export function NodeMenu({ workspace }: { workspace: Workspace }) {
-  const { t } = useTranslation("board");
-  const readOnly = useReadOnly();
-  const team = useOrg((state) => (state.tree.children[workspace.id]?.length ?? 0) > 0);
-  return (
-    <Menu
-      items={useItems(workspace, team, readOnly)}
-      trigger={
-        <button
-          type="button"
-          tabIndex={-1}
-          aria-label={t("actions", { name: workspace.name })}
-          className="nodrag -mt-0.5 -mr-1 flex size-6 shrink-0 items-center justify-center rounded text-muted hover:bg-raised"
-        >
-          <Ellipsis size={15} aria-hidden />
-        </button>
-      }
-    />
-  );
+/** What can be done with a workspace; of a chosen one, with all that are chosen where that fits. */
+export function NodeMenu() {
+  const open = useMenu((menu) => menu.open);
+  const workspace = useShownWorkspace(open?.id);
+  return open && workspace ? <Opened key={open.id} at={open.at} workspace={workspace} /> : null;
 }
 
-function useItems(workspace: Workspace, team: boolean, readOnly: boolean): MenuItem[] {
+function Opened({ at, workspace }: { at: { x: number; y: number }; workspace: Workspace }) {
+  const items = useItems(workspace);
+  return <MenuAt at={at} items={items} onClose={closeMenu} restore={restore} />;
+}
+
+/** Not when an entry has opened a field that has the focus by now. */
+function restore(): void {
+  if (document.activeElement === null || document.activeElement === document.body) refocus();
+}
+
+function useItems(workspace: Workspace): MenuItem[] {
   const { t } = useTranslation("board");
-  const { set } = useView.getState();
+  const readOnly = useReadOnly();
+  const team = (useShownTree().children[workspace.id]?.length ?? 0) > 0;
+  const { set, selected } = useView.getState();
   const { id, collapsed } = workspace;
+  const ids = selected.has(id) ? [...selected] : [id];
+  const { org } = useOrg.getState();
+  const nested = ids.filter((one) => parentOf(org, one) !== null);
   const icon = { size: 15, "aria-hidden": true } as const;
   const items: (MenuItem | false)[] = [
-    {
-      label: t("open"),
-      icon: <PanelRightOpen {...icon} />,
-      onSelect: () => go(pathOf(id)),
-    },
+    { label: t("open"), icon: <PanelRightOpen {...icon} />, onSelect: () => go(pathOf(id)) },
     {
       label: t("rename"),
       icon: <Pencil {...icon} />,
@@ -69,11 +68,11 @@ function useItems(workspace: Workspace, team: boolean, readOnly: boolean): MenuI
       disabled: readOnly,
       onSelect: () => void fold(id, !collapsed),
     },
-    workspace.parent_id !== null && {
+    nested.length > 0 && {
       label: t("un_nest"),
       icon: <Undo2 {...icon} />,
       disabled: readOnly,
-      onSelect: () => set({ nesting: { ids: [id], parent: null } }),
+      onSelect: () => set({ nesting: { ids: nested, parent: null } }),
     },
     {
       label: t("forward"),
@@ -82,11 +81,11 @@ function useItems(workspace: Workspace, team: boolean, readOnly: boolean): MenuI
       onSelect: () => set({ forwarding: id }),
     },
     {
-      label: t("remove"),
+      label: ids.length > 1 ? t("remove_many", { count: ids.length }) : t("remove"),
       icon: <Trash2 {...icon} />,
       danger: true,
       disabled: readOnly,
-      onSelect: () => set({ removing: [id] }),
+      onSelect: () => set({ removing: ids }),
     },
   ];
   return items.filter((item) => item !== false);

@@ -5,6 +5,7 @@ import type { Workspace } from "../api/types";
 import { useOrg } from "../store/org";
 import { notify } from "../store/toasts";
 import { useView } from "../store/view";
+import { refocus } from "./focus";
 
 /** The name as a field: Enter saves, Escape leaves it as it is. */
 export function Rename({ workspace }: { workspace: Workspace }) {
@@ -34,8 +35,11 @@ export function Rename({ workspace }: { workspace: Workspace }) {
       onBlur={() => void end(true)}
       onKeyDown={(event) => {
         event.stopPropagation();
-        if (event.key === "Enter") void end(true);
-        if (event.key === "Escape") void end(false);
+        // While a character is composed, Enter and Escape belong to that.
+        if (event.nativeEvent.isComposing) return;
+        if (event.key !== "Enter" && event.key !== "Escape") return;
+        void end(event.key === "Enter");
+        refocus();
       }}
       className="nodrag nopan h-6 w-full rounded border border-accent bg-surface px-1 text-sm"
     />

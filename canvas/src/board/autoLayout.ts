@@ -40,8 +40,11 @@ function graph(id: string): ElkNode {
   };
 }
 
-/** Lays everything out as one step, which can be undone. `undoLabel` is what the notice offers. */
-export async function autoLayout(done: string, undoLabel: string): Promise<void> {
+/**
+ * Lays everything out as one step, which can be undone. `undoLabel` is what the notice offers.
+ * Returns whether anything was laid out; a failure is told.
+ */
+export async function autoLayout(done: string, undoLabel: string): Promise<boolean> {
   const [{ default: Elk }, { default: workerUrl }] = await Promise.all([
     import("elkjs/lib/elk-api"),
     import("elkjs/lib/elk-worker.min.js?url"),
@@ -51,11 +54,12 @@ export async function autoLayout(done: string, undoLabel: string): Promise<void>
     const laid = (await elk.layout(graph(ROOT))) as ElkNode;
     const moves: Move[] = [];
     collect(laid, moves);
-    if (await arrange({ what: "laid_out", moves })) {
-      notify.info(done, { label: undoLabel, run: () => void undo() });
-    }
+    if (!(await arrange({ what: "laid_out", moves }))) return false;
+    notify.info(done, { label: undoLabel, run: () => void undo() });
+    return true;
   } catch (error) {
     notify.failed(error);
+    return false;
   } finally {
     elk.terminateWorker();
   }

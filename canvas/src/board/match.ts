@@ -25,8 +25,11 @@ export function useDimmed(): (id: string) => boolean {
   );
 }
 
-/** Whether one workspace is left out. */
-export function useIsDimmed(workspace: Workspace | undefined): boolean {
+/** What a search and a filter make of one workspace; `null` while nothing is asked. */
+export function useMatch(workspace: Workspace | undefined): "found" | "left_out" | null {
   const fits = useMatcher();
-  return workspace !== undefined && !fits(workspace);
+  const asked = useView((view) => view.search.trim() !== "");
+  if (workspace === undefined) return null;
+  if (!fits(workspace)) return "left_out";
+  return asked ? "found" : null;
 }

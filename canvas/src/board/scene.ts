@@ -31,6 +31,8 @@ export interface Scene {
   bounds: Box;
 }
 
+const SHEET = { pointerEvents: "none" } as const;
+
 export function sceneOf(org: Org, tree: Tree, boxes: Boxes): Scene {
   const shown = visible(org, tree);
   const nodes: FaceNode[] = [];
@@ -51,6 +53,8 @@ export function sceneOf(org: Org, tree: Tree, boxes: Boxes): Scene {
       // Known, so that xyflow need not draw every node once to measure it.
       measured: { width: box.width, height: box.height },
       handles: [],
+      // The room inside a team is the sheet: it can be panned, and selected in.
+      ...(members > 0 && !folded ? { style: SHEET } : {}),
       ...(parent === null ? {} : { parentId: parent }),
       data: { members, below: members === 0 ? 0 : descendants(tree, id).length, folded },
     });
@@ -85,6 +89,25 @@ export function hit(
       point.y <= box.y + box.height &&
       !except?.(box.id),
   );
+}
+
+/** Whether more than `most` boxes would be seen. */
+export function seesMore(
+  placed: readonly Box[],
+  [x, y, zoom]: readonly [number, number, number],
+  size: { width: number; height: number },
+  most: number,
+): boolean {
+  if (placed.length <= most) return false;
+  const [left, top] = [-x / zoom, -y / zoom];
+  const [right, bottom] = [left + size.width / zoom, top + size.height / zoom];
+  let seen = 0;
+  for (const box of placed) {
+    const away =
+      box.x > right || box.y > bottom || box.x + box.width < left || box.y + box.height < top;
+    if (!away && ++seen > most) return true;
+  }
+  return false;
 }
 
 /** From the most to the least worrying. */

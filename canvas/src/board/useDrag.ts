@@ -29,22 +29,23 @@ export function useDrag(scene: Scene) {
     return { ids, point, result: dropAt(scene.placed, ids, point) };
   };
 
-  const onNodeDrag = (event: Pointed, _: FaceNode, nodes: FaceNode[]) => {
+  const move = (event: Pointed, nodes: readonly FaceNode[]) => {
     setDragged(new Map(nodes.map((node) => [node.id, node.position])));
     show(drop(event, nodes).result);
   };
 
-  const onNodeDragStop = (event: Pointed, node: FaceNode, nodes: FaceNode[]) => {
+  /** `held` is the node whose corner decides where the others go. */
+  const end = (event: Pointed, held: FaceNode | undefined, nodes: readonly FaceNode[]) => {
     const { ids, result } = drop(event, nodes);
     show({ kind: "move" });
     setDragged(STILL);
-    if (dragged === STILL) return;
+    if (dragged === STILL || !held) return;
     const { org, boxes } = useOrg.getState();
     if (result.kind === "refused") return notify.info(t("drop_refused"));
     if (result.kind === "nest") {
       // The corner of the node that was held, in its new parent.
-      const corner = absolute(org, boxes, parentOf(org, node.id) ?? "") ?? { x: 0, y: 0 };
-      const at = { x: node.position.x + corner.x, y: node.position.y + corner.y };
+      const corner = absolute(org, boxes, parentOf(org, held.id) ?? "") ?? { x: 0, y: 0 };
+      const at = { x: held.position.x + corner.x, y: held.position.y + corner.y };
       const position = within(boxes, result.parent, at);
       return useView.getState().set({ nesting: { ids, parent: result.parent, position } });
     }
@@ -52,7 +53,14 @@ export function useDrag(scene: Scene) {
     void arrange({ what: "moved", moves: movesOf(positions, boxes) });
   };
 
-  return { dragged, onNodeDrag, onNodeDragStop };
+  return {
+    dragged,
+    onNodeDrag: (event: Pointed, _: FaceNode, nodes: FaceNode[]) => move(event, nodes),
+    onNodeDragStop: (event: Pointed, node: FaceNode, nodes: FaceNode[]) => end(event, node, nodes),
+    // By the frame around what a box has selected.
+    onSelectionDrag: (event: ReactMouseEvent, nodes: FaceNode[]) => move(event, nodes),
+    onSelectionDragStop: (event: ReactMouseEvent, nodes: FaceNode[]) => end(event, nodes[0], nodes),
+  };
 }
 
 /** Members of a dragged team come along: they do not move by themselves. */

@@ -219,29 +219,71 @@ export function Menu({ trigger, items, defaultOpen = false }: MenuProps) {
   return (
     <DropdownMenu.Root modal={false} defaultOpen={defaultOpen}>
       <DropdownMenu.Trigger asChild>{trigger}</DropdownMenu.Trigger>
-      <DropdownMenu.Portal>
-        <DropdownMenu.Content
-          align="end"
-          sideOffset={4}
-          className="z-50 min-w-44 rounded-lg border border-line bg-surface p-1 shadow-xl"
-        >
-          {items.map((item) => (
-            <DropdownMenu.Item
-              key={item.label}
-              disabled={item.disabled ?? false}
-              onSelect={item.onSelect}
-              className={cx(
-                "flex cursor-pointer items-center gap-2 rounded-md px-2 py-1.5 outline-none select-none data-[disabled]:opacity-50 data-[highlighted]:bg-accent-soft",
-                item.danger && "text-danger",
-              )}
-            >
-              {item.icon}
-              {item.label}
-            </DropdownMenu.Item>
-          ))}
-        </DropdownMenu.Content>
-      </DropdownMenu.Portal>
+      <MenuItems items={items} align="end" />
     </DropdownMenu.Root>
+  );
+}
+
+export interface MenuAtProps {
+  /** Where its corner lies, in pixels of the window. */
+  at: { x: number; y: number };
+  items: readonly MenuItem[];
+  onClose(): void;
+  /** Gives the focus back: there is no button that would have it. */
+  restore(): void;
+}
+
+/** A menu at a point, open for as long as it is there. */
+export function MenuAt({ at, items, onClose, restore }: MenuAtProps) {
+  return (
+    <DropdownMenu.Root modal={false} open onOpenChange={(open) => !open && onClose()}>
+      <DropdownMenu.Trigger asChild>
+        <span
+          aria-hidden
+          className="pointer-events-none fixed size-0"
+          style={{ left: at.x, top: at.y }}
+        />
+      </DropdownMenu.Trigger>
+      <MenuItems items={items} align="start" restore={restore} />
+    </DropdownMenu.Root>
+  );
+}
+
+interface MenuItemsProps {
+  items: readonly MenuItem[];
+  align: "start" | "end";
+  restore?: () => void;
+}
+
+function MenuItems({ items, align, restore }: MenuItemsProps) {
+  return (
+    <DropdownMenu.Portal>
+      <DropdownMenu.Content
+        align={align}
+        sideOffset={4}
+        onCloseAutoFocus={(event) => {
+          if (!restore) return;
+          event.preventDefault();
+          restore();
+        }}
+        className="z-50 min-w-44 rounded-lg border border-line bg-surface p-1 shadow-xl"
+      >
+        {items.map((item) => (
+          <DropdownMenu.Item
+            key={item.label}
+            disabled={item.disabled ?? false}
+            onSelect={item.onSelect}
+            className={cx(
+              "flex cursor-pointer items-center gap-2 rounded-md px-2 py-1.5 outline-none select-none data-[disabled]:opacity-50 data-[highlighted]:bg-accent-soft",
+              item.danger && "text-danger",
+            )}
+          >
+            {item.icon}
+            {item.label}
+          </DropdownMenu.Item>
+        ))}
+      </DropdownMenu.Content>
+    </DropdownMenu.Portal>
   );
 }
 

@@ -45,23 +45,25 @@ export function ago(at: number, from: number): string {
 export const dateTime = (at: string | number | Date) => absolute.format(new Date(at));
 export const timeOfDay = (at: string | number | Date) => clock.format(new Date(at));
 
+const inUnits = (unit: string) =>
+  new Intl.NumberFormat(undefined, { style: "unit", unit, unitDisplay: "short" });
+/** Made once: making a formatter takes longer than using it a hundred times. */
+const UNITS: readonly [number, Intl.NumberFormat][] = [
+  [86_400, inUnits("day")],
+  [3_600, inUnits("hour")],
+  [60, inUnits("minute")],
+  [1, inUnits("second")],
+];
+
 /** A length of time in its largest units, two unless told, such as "3 h 12 min". */
 export function span(seconds: number, most = 2): string {
-  const units: [number, string][] = [
-    [86_400, "day"],
-    [3_600, "hour"],
-    [60, "minute"],
-    [1, "second"],
-  ];
   const parts: string[] = [];
   let left = Math.max(0, Math.round(seconds));
-  for (const [size, unit] of units) {
+  for (const [size, unit] of UNITS) {
     const count = Math.floor(left / size);
     left -= count * size;
     if (count === 0 && (parts.length > 0 || size > 1)) continue;
-    parts.push(
-      new Intl.NumberFormat(undefined, { style: "unit", unit, unitDisplay: "short" }).format(count),
-    );
+    parts.push(unit.format(count));
     if (parts.length === most) break;
   }
   return parts.join(" ");
