@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import openapiTS, { astToString } from "openapi-typescript";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { deleteSecret, listWorkspaces, patchWorkspace } from "./calls";
+import { deleteSecret, digest, listWorkspaces, patchWorkspace } from "./calls";
 import { ApiError } from "./http";
 
 const answer = (status: number, body: unknown, headers: Record<string, string> = {}) =>
@@ -17,7 +17,29 @@ function serve(...answers: Response[]): Request[] {
   return asked;
 }
 
+/** Puts the limits of requests on the fake clock, and makes `fetch` heed them as a browser does. */
+function heedLimits(answers: (Response | null)[]): () => number {
+  vi.useFakeTimers();
+  vi.spyOn(AbortSignal, "timeout").mockImplementation((ms) => {
+    const limit = new AbortController();
+    setTimeout(() => limit.abort(new DOMException("timed out", "TimeoutError")), ms);
+    return limit.signal;
+  });
+  let asked = 0;
+  vi.stubGlobal("fetch", (request: Request, init?: RequestInit) => {
+    const signal = init?.signal ?? request.signal;
+    const next = answers[asked++];
+    return new Promise<Response>((resolve, reject) => {
+      if (signal.aborted) reject(signal.reason);
+      signal.addEventListener("abort", () => reject(signal.reason));
+      if (next) resolve(next);
+    });
+  });
+  return () => asked;
+}
+
 afterEach(() => {
+  vi.restoreAllMocks();
   vi.unstubAllGlobals();
   vi.useRealTimers();
 });
@@ -27,7 +49,6 @@ describe("a call", () => {
     const asked = serve(answer(200, [], { "x-isomer-seq": "42" }));
     expect(await listWorkspaces()).toEqual({ workspaces: [], seq: 42 });
     expect(new URL(asked[0]?.url ?? "").pathname).toBe("/workspaces");
-    expect(asked[0]?.signal.aborted).toBe(false);
   });
 
   test("puts names into paths so that they stay one segment", async () => {
@@ -49,6 +70,30 @@ describe("a call", () => {
     const patched = serve(answer(429, { error: "rate limit exceeded" }));
     await expect(patchWorkspace("x", { name: "y" })).rejects.toMatchObject({ status: 429 });
     expect(patched).toHaveLength(1);
+  });
+
+  test("is given up after 15 s without an answer", async () => {
+    heedLimits([null]);
+    const ended = vi.fn();
+    digest().catch((error) => ended(error.name));
+    await vi.advanceTimersByTimeAsync(14_900);
+    expect(ended).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(200);
+    expect(ended).toHaveBeenCalledWith("TimeoutError");
+  });
+
+  test("waits 20 s at most, and has its whole limit again after the wait", async () => {
+    const asked = heedLimits([answer(429, {}, { "retry-after": "3600" }), null]);
+    const ended = vi.fn();
+    listWorkspaces().catch((error) => ended(error.name));
+    await vi.advanceTimersByTimeAsync(19_900);
+    expect(asked()).toBe(1);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(asked()).toBe(2);
+    await vi.advanceTimersByTimeAsync(14_700);
+    expect(ended).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(400);
+    expect(ended).toHaveBeenCalledWith("TimeoutError");
   });
 });
 

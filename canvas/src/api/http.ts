@@ -26,14 +26,15 @@ export class ApiError extends Error {
   }
 }
 
-/** A GET that is told to wait is tried once more. */
-async function patient(request: Request): Promise<Response> {
-  const again = request.method === "GET" ? request.clone() : null;
-  const response = await fetch(request);
-  if (response.status !== 429 || again === null) return response;
+/** A GET that is told to wait is tried once more. Each try may take `limitMs`, the wait apart. */
+async function patient(request: Request, limitMs: number): Promise<Response> {
+  const once = () => fetch(request, { signal: AbortSignal.timeout(limitMs) });
+  const response = await once();
+  // A GET has no body that the first try could have used up.
+  if (response.status !== 429 || request.method !== "GET") return response;
   const asked = Number(response.headers.get("retry-after")) || RETRY_AFTER_S;
   await new Promise((done) => setTimeout(done, Math.min(asked, MAX_RETRY_AFTER_S) * 1000));
-  return fetch(again);
+  return once();
 }
 
 const refusals: Middleware = {
@@ -45,7 +46,7 @@ const refusals: Middleware = {
 const client = createClient<paths>({
   // Absolute: `Request` takes no relative address outside of pages, such as in tests.
   baseUrl: globalThis.location?.origin ?? "http://localhost",
-  fetch: patient,
+  fetch: (request: Request) => patient(request, LIMIT_MS),
 });
 client.use(refusals);
 
@@ -57,7 +58,9 @@ client.use(refusals);
 export const server = client;
 
 /** What a call takes when it may last longer than others. */
-export const within = (limitMs: number) => ({ signal: AbortSignal.timeout(limitMs) });
+export const within = (limitMs: number) => ({
+  fetch: (request: Request) => patient(request, limitMs),
+});
 
 /** What every other call takes. */
 export const soon = () => within(LIMIT_MS);
@@ -92,8 +95,7 @@ export async function request<T>(
   const json = body === undefined ? {} : { body: JSON.stringify(body) };
   const headers = { "Content-Type": "application/json" };
   const url = new URL(path, globalThis.location?.origin ?? "http://localhost");
-  const asked = new Request(url, { method, headers, ...json, ...within(limitMs) });
-  const response = await patient(asked);
+  const response = await patient(new Request(url, { method, headers, ...json }), limitMs);
   const parsed = parse(await response.text());
   if (!response.ok) throw errorOf(response, parsed);
   return { body: parsed as T };
