@@ -94,6 +94,8 @@ function Head({ workspace, simple }: { workspace: Workspace; simple: boolean }) 
           // The keys' own way is F2.
           // biome-ignore lint/a11y/noStaticElementInteractions: a second way for the pointer
           <bdi
+            // A long name is cut short.
+            data-hint={workspace.name}
             onDoubleClick={rename}
             className={cx("block truncate font-semibold", simple ? "text-xl" : "text-sm")}
           >
@@ -117,7 +119,10 @@ function Name({ workspace }: { workspace: Workspace }) {
   const { icon: Icon, ink } = LOOK[workspace.status] ?? LOOK.offline;
   return (
     <div className="flex items-start gap-2 pl-1">
-      <bdi className="line-clamp-2 min-w-0 grow text-4xl leading-tight font-semibold break-words">
+      <bdi
+        data-hint={workspace.name}
+        className="line-clamp-2 min-w-0 grow text-4xl leading-tight font-semibold break-words"
+      >
         {workspace.name}
       </bdi>
       <Icon size={40} aria-hidden className={cx("shrink-0", ink)} />
