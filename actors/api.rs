@@ -1,5 +1,6 @@
 //! What callers may ask of the runtime, and what they get.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -138,6 +139,22 @@ pub struct Glimpse {
     /// How many live tokens it has.
     pub live_tokens: u32,
     pub had_tokens: bool,
+}
+
+/// What a message to a workspace needs to know, without asking its actor or the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    pub status: Status,
+    /// Its agent is run by this server.
+    pub hosted: bool,
+    /// Where its agent is.
+    pub url: Option<Arc<str>>,
+    /// What it spent this month has reached its limit.
+    pub budget_exceeded: bool,
+    /// Its agent's own idle limit.
+    pub idle_limit: Option<Duration>,
+    /// Its agent keeps messages that come while it is busy (capability `session`).
+    pub keeps_session: bool,
 }
 
 /// Where following forwards from a workspace ends (design §7).

@@ -16,6 +16,13 @@ use crate::domain::status::Status;
 use crate::slots::{Slot, Slots};
 use crate::workspace::WorkspaceMsg;
 
+/// Where messages to a workspace go, and how much it may spend.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Route {
+    pub(crate) url: Option<Arc<str>>,
+    pub(crate) budget_limit: Option<i64>,
+}
+
 /// The published state of one workspace.
 #[derive(Debug)]
 pub struct Cell {
@@ -35,6 +42,7 @@ pub struct Cell {
     /// Where its deadline lies in the dense array; [`Slots::NONE`] while silence is not judged.
     slot: AtomicU32,
     pub(crate) vitals: Mutex<Vitals>,
+    pub(crate) route: RwLock<Route>,
     pub(crate) actor: RwLock<Option<ActorRef<WorkspaceMsg>>>,
 }
 
@@ -53,6 +61,7 @@ impl Cell {
             marks: AtomicU8::new(0),
             slot: AtomicU32::new(Slots::NONE),
             vitals: Mutex::new(Vitals::default()),
+            route: RwLock::default(),
             actor: RwLock::new(None),
         }
     }
@@ -87,6 +96,14 @@ impl Cell {
         self.external.store(external, Ordering::Relaxed);
         self.hosted.store(hosted, Ordering::Relaxed);
         self.status.store(status as u8, Ordering::Release);
+    }
+
+    pub(crate) fn set_route(&self, url: Option<&str>, budget_limit: Option<i64>) {
+        let mut route = self.route.write();
+        if route.url.as_deref() != url {
+            route.url = url.map(Arc::from);
+        }
+        route.budget_limit = budget_limit;
     }
 
     pub(crate) fn set_quarantined(&self, yes: bool) {

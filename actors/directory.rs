@@ -18,8 +18,8 @@ use tokio::sync::{broadcast, oneshot};
 
 use crate::address::Address;
 use crate::api::{
-    AgentChanged, AgentCommand, Followed, Glimpse, Patch, Registered, Registration, RunReport,
-    RuntimeError,
+    AgentChanged, AgentCommand, Destination, Followed, Glimpse, Patch, Registered, Registration,
+    RunReport, RuntimeError,
 };
 use crate::cells::Cell;
 use crate::context::Context;
@@ -133,6 +133,25 @@ impl Directory {
         let cell = self.context.indexes.cell(id)?;
         let vitals = cell.vitals.lock();
         vitals.metadata.as_deref().cloned()
+    }
+
+    /// Returns where messages to a workspace go; `None` for an id without a row.
+    pub fn destination(&self, id: WorkspaceId) -> Option<Destination> {
+        let cell = self.context.indexes.cell(id)?;
+        let route = cell.route.read().clone();
+        let vitals = cell.vitals.lock();
+        let metadata = vitals.metadata.as_deref();
+        let idle = metadata.and_then(|declared| declared.idle_timeout_seconds);
+        Some(Destination {
+            status: cell.status(),
+            hosted: cell.is_hosted(),
+            url: route.url.filter(|url| !url.is_empty()),
+            budget_exceeded: route.budget_limit.is_some_and(|limit| vitals.monthly_spend >= limit),
+            idle_limit: idle.filter(|s| *s > 0).map(|s| Duration::from_secs(s.into())),
+            keeps_session: metadata
+                .and_then(|declared| declared.capabilities.get("session"))
+                .is_some_and(|declared| *declared),
+        })
     }
 
     /// Takes in a heartbeat. When it returns, reads see it.

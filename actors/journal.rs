@@ -411,6 +411,8 @@ async fn reload(store: &dyn Store, indexes: &Indexes, id: WorkspaceId) -> Result
             hosted: record.runtime == crate::indexes::HOSTED,
             hermes: record.runtime == crate::indexes::HERMES,
             had_tokens: loaded.had_tokens,
+            url: record.url,
+            budget_limit: record.budget_limit,
         });
     }
     let actor = indexes.cell(id).and_then(|cell| cell.actor.read().clone());

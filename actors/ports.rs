@@ -74,7 +74,7 @@ pub struct Loaded {
 }
 
 /// What the indexes need of every row at start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexRow {
     pub id: WorkspaceId,
     pub parent_id: Option<WorkspaceId>,
@@ -87,6 +87,9 @@ pub struct IndexRow {
     pub hermes: bool,
     /// Whether it ever had a token, live or revoked.
     pub had_tokens: bool,
+    /// Where its agent is.
+    pub url: Option<String>,
+    pub budget_limit: Option<i64>,
 }
 
 /// What became of a group of changes.

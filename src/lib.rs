@@ -10,6 +10,7 @@ pub mod clock;
 pub mod command;
 pub mod config;
 pub mod control_plane;
+pub mod egress;
 pub mod history;
 pub mod http;
 pub mod hygiene;

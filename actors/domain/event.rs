@@ -35,6 +35,8 @@ pub mod recorded {
 pub mod live_only {
     pub const WORKSPACE_HEARTBEAT: &str = "WORKSPACE_HEARTBEAT";
     pub const TASK_UPDATED: &str = "TASK_UPDATED";
+    /// An agent's answer to a message from the canvas (contract 03 §2).
+    pub const A2A_RESPONSE: &str = "A2A_RESPONSE";
     /// Ours: how far a rotation of keys is. It concerns no workspace.
     pub const KEY_ROTATION: &str = "KEY_ROTATION";
 }

@@ -191,6 +191,13 @@ impl Live {
         }
     }
 
+    /// Tells subscribers of an agent's answer to a message from the canvas.
+    pub fn answered(&self, id: WorkspaceId, at: DateTime<Utc>, payload: &Value) {
+        if self.subscribers() > 0 {
+            self.tell(Frame::live(live_only::A2A_RESPONSE, id, at, payload));
+        }
+    }
+
     /// Tells those who see everything of something that concerns no workspace.
     pub fn announce(&self, kind: &'static str, at: DateTime<Utc>, payload: &Value) {
         if self.subscribers() > 0 {

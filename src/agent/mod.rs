@@ -132,14 +132,30 @@ pub enum AgentError {
 /// token received but not yet written to the token file is lost with it; the
 /// next start then needs the join token.
 pub async fn run(config: AgentConfig, stop: CancellationToken) -> Result<Exit, AgentError> {
+    run_announced(config, stop, |_| {}).await
+}
+
+/// Runs an agent as [`run`] does, and tells `bound` where it listens before it registers.
+///
+/// # Errors
+/// As [`run`].
+///
+/// # Cancel safety
+/// As [`run`].
+pub async fn run_announced(
+    config: AgentConfig,
+    stop: CancellationToken,
+    bound: impl FnOnce(SocketAddr) + Send,
+) -> Result<Exit, AgentError> {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         return Err(AgentError::NoTlsProvider);
     }
     settings::check(&config)?;
     let identity = identity::Identity::open(&config).await?;
     let listener = listen(&config).await?;
-    let port = listener.local_addr().map_err(|error| AgentError::Server(error.into()))?.port();
-    let url = public_url(&config, port);
+    let address = listener.local_addr().map_err(|error| AgentError::Server(error.into()))?;
+    bound(address);
+    let url = public_url(&config, address.port());
     let card = card::card(&config, &url);
     let agent = Arc::new(rpc::Agent::new(&config, &card)?);
     let platform = platform::Platform::new(&config, identity.workspace_id())?;

@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use crate::clock::SystemClock;
 use crate::config::{Config, LivenessConfig, StoreConfig};
+use crate::egress::{Gate, HttpAgents};
 use crate::history::History;
 use crate::http;
 use crate::http::canvas::digest::Digests;
@@ -36,7 +37,7 @@ use crate::keys::secrets::Secrets;
 use crate::keys::setup::{self, SetupError};
 use crate::lifecycle::Lifecycle;
 use crate::net::serve::serve;
-use crate::provision::{self, BuiltIn, Host, HostWork, Runtime};
+use crate::provision::{self, Addresses, BuiltIn, Host, HostWork, Runtime};
 use crate::redis::{LocalMirror, LocalRelay, RedisError, RedisMirror, RedisRelay};
 use crate::store::postgres::{ConnectError, PgStore};
 use crate::store::sqlite::{OpenError, SqliteStore};
@@ -99,8 +100,8 @@ pub async fn run(
     let mut tree = Tree::start(ports, settings, &registry).await?;
 
     let admin_token = secrets::admin_token(&config)?;
-    let (host, agents) = agent_host(&config, &tree, &store, address);
-    let app = shared(&config, &tree, store, registry, admin_token, custody, host)?;
+    let (hosting, agents) = agent_host(&config, &tree, &store, address);
+    let app = shared(&config, &tree, store, registry, admin_token, custody, hosting)?;
     let readiness = app.readiness.clone();
     let stopping = app.stopping.clone();
     let seeds = tokio::spawn(keep_keys(app.custody.clone(), stopping.clone()));
@@ -240,7 +241,7 @@ fn shared(
     registry: Registry,
     admin_token: SecretString,
     custody: Custody,
-    host: Host,
+    (host, hosted_at): Hosting,
 ) -> Result<App, AppError> {
     let external = config.platform.external_platform_url.as_deref().unwrap_or_default();
     let secure = external.starts_with("https://");
@@ -250,6 +251,9 @@ fn shared(
         tokens: tree.tokens(),
         live: tree.live(),
         host,
+        hosted_at,
+        agents: Arc::new(HttpAgents::default()),
+        gate: Gate::default(),
         secrets: Secrets::new(custody.vault().clone(), custody.clone(), Arc::new(SystemClock)),
         custody,
         rotating: Arc::default(),
@@ -268,20 +272,26 @@ fn shared(
     }))
 }
 
+/// The host of the agents that this server runs itself, and where they listen.
+type Hosting = (Host, Addresses);
+
 /// Returns the host of the agents that this server runs itself. Its work has not begun.
 fn agent_host(
     config: &Config,
     tree: &Tree,
     store: &Arc<dyn Store>,
     address: SocketAddr,
-) -> (Host, HostWork) {
+) -> (Hosting, HostWork) {
+    let addresses = Addresses::default();
     let workspaces = Runtime { directory: tree.directory(), store: Arc::clone(store) };
     let backend = BuiltIn {
         platform_url: format!("http://{}", reachable(address)),
         folder: config.data_dir.join("agents"),
         tokens: tree.tokens(),
+        addresses: addresses.clone(),
     };
-    Host::new(Arc::new(workspaces), Arc::new(backend), config.hosted_agents)
+    let (host, work) = Host::new(Arc::new(workspaces), Arc::new(backend), config.hosted_agents);
+    ((host, addresses), work)
 }
 
 /// Two agents in an empty database, so that a first look finds something alive.

@@ -34,6 +34,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `ISOMER_DEMO` (0): create two workspaces of the runtime `isomer` in an empty database.
     pub demo: bool,
+    /// `A2A_IDLE_TIMEOUT_SECONDS` (300 s): an agent that sends nothing for so long is given up.
+    pub a2a_idle: Duration,
     /// `ISOMER_HOSTED_AGENTS` (64): agents that this server runs itself at most; 0 for none.
     pub hosted_agents: usize,
 }

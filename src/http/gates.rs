@@ -111,7 +111,7 @@ impl Caller {
     ///
     /// # Errors
     /// 503 when the store cannot be asked: then nobody is let in and nobody called wrong.
-    async fn known(&self, app: &App) -> Result<Bearer, ApiError> {
+    pub(super) async fn known(&self, app: &App) -> Result<Bearer, ApiError> {
         match &self.bearer {
             Bearer::Unknown(hash) => Ok(app
                 .tokens
@@ -278,7 +278,7 @@ fn bearer(app: &App, text: &str) -> Bearer {
     if same_secret(text, &app.admin_token) { Bearer::Admin } else { Bearer::Wrong }
 }
 
-fn is_org_admin(token: &KnownToken) -> bool {
+pub(super) fn is_org_admin(token: &KnownToken) -> bool {
     matches!(token.owner, Owner::Org { scope: OrgScope::Admin, .. })
 }
 
@@ -286,7 +286,7 @@ fn speaks_for(token: &KnownToken, id: &str) -> bool {
     matches!(token.owner, Owner::Workspace(own) if own.to_string() == id)
 }
 
-fn never_had_tokens(app: &App, id: WorkspaceId) -> bool {
+pub(super) fn never_had_tokens(app: &App, id: WorkspaceId) -> bool {
     app.directory.glimpse(id).is_none_or(|glimpse| !glimpse.had_tokens)
 }
 

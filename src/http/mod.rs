@@ -1,5 +1,6 @@
 //! The edge: one file per resource of the contract; gates, errors and extractors beside them.
 
+pub mod a2a;
 pub mod admin;
 pub mod agents;
 pub mod canvas;
@@ -37,6 +38,7 @@ use self::state::App;
 /// Returns the routes that programs use, with their description.
 pub fn api() -> Api {
     Api::default()
+        .merge(a2a::router())
         .merge(admin::router())
         .merge(agents::router())
         .merge(canvas::router())

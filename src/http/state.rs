@@ -18,12 +18,13 @@ use super::metrics::HttpMetrics;
 use super::rate_limit::Limits;
 use super::session::Sessions;
 use crate::config::Config;
+use crate::egress::{Agents, Gate};
 use crate::history::History;
 use crate::keys::custody::Custody;
 use crate::keys::rotation::{Progress, Rotation};
 use crate::keys::secrets::Secrets;
 use crate::net::guard::Mode;
-use crate::provision::Host;
+use crate::provision::{Addresses, Host};
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -40,6 +41,12 @@ pub struct Shared {
     pub rotating: Arc<Mutex<()>>,
     pub live: Live,
     pub host: Host,
+    /// Where the agents of `host` listen.
+    pub hosted_at: Addresses,
+    /// How messages reach agents.
+    pub agents: Arc<dyn Agents>,
+    /// Bounds the messages under way.
+    pub gate: Gate,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub config: Config,

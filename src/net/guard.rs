@@ -14,6 +14,14 @@ const MAX_URL_BYTES: usize = 2_048;
 /// How long resolving a host may take.
 const RESOLVE_LIMIT: Duration = Duration::from_secs(3);
 
+/// How long connecting may take.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// How long an unused connection is kept: less than common servers do, so that a request seldom
+/// meets one that is just being closed.
+const IDLE_CONNECTION: Duration = Duration::from_secs(3);
+/// Unused connections of one client.
+const MAX_IDLE_CONNECTIONS: usize = 8;
+
 /// On which occasion a URL is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
@@ -89,17 +97,25 @@ pub async fn check(text: &str, rule: Rule, mode: Mode) -> Result<Vetted, UrlRefu
     }
 }
 
-/// Returns a client that connects only to the vetted addresses and follows no redirects.
+/// Returns a client that connects only to the vetted addresses, by no proxy, and follows no
+/// redirects. It sets no limit but the one for connecting: its callers do.
+///
+/// For `https` it reads the system's certificates, which blocks.
 ///
 /// # Errors
 /// When no TLS provider is installed.
-pub fn client_for(vetted: &Vetted, limit: Duration) -> Result<reqwest::Client, reqwest::Error> {
+pub fn client_for(vetted: &Vetted) -> Result<reqwest::Client, reqwest::Error> {
     let host = vetted.url.host_str().unwrap_or_default();
-    reqwest::Client::builder()
+    let builder = reqwest::Client::builder()
         .redirect(Policy::none())
-        .timeout(limit)
-        .resolve_to_addrs(host, &vetted.addresses)
-        .build()
+        // A proxy would resolve the name by itself.
+        .no_proxy()
+        .connect_timeout(CONNECT_LIMIT)
+        .pool_idle_timeout(IDLE_CONNECTION)
+        .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS)
+        .resolve_to_addrs(host, &vetted.addresses);
+    let plain = vetted.url.scheme() == "http";
+    if plain { builder.tls_certs_only([]) } else { builder }.build()
 }
 
 fn parse(text: &str) -> Result<Url, UrlRefused> {

@@ -14,7 +14,7 @@ use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Backend, Ended, Failure, Wanted};
+use super::{Addresses, Backend, Ended, Failure, Wanted};
 use crate::agent::{self, AgentConfig, AgentError, Exit, HEARTBEAT_EVERY, Identity};
 use crate::http::token;
 
@@ -32,6 +32,8 @@ pub struct BuiltIn {
     /// Where the token files lie.
     pub folder: PathBuf,
     pub tokens: Tokens,
+    /// Where they listen.
+    pub addresses: Addresses,
 }
 
 #[async_trait]
@@ -43,7 +45,9 @@ impl Backend for BuiltIn {
             () = stop.cancelled() => return Ok(Ended::Stopped),
         };
         ready.map_err(|error| failure(&agent, &error))?;
-        match agent::run(config, stop).await {
+        let _listed = self.addresses.listed(agent.id);
+        let bound = |address| self.addresses.put(agent.id, address);
+        match agent::run_announced(config, stop, bound).await {
             Ok(Exit::Stopped) => Ok(Ended::Stopped),
             Ok(Exit::Gone) => Ok(Ended::Gone),
             Err(error) => Err(failure(&agent, &error)),

@@ -6,6 +6,7 @@
 //! [`restarts`] says. The built-in agent in this process ([`built_in`]) is one backend; processes,
 //! containers and pods are others, which need know nothing of the rest.
 
+mod addresses;
 mod built_in;
 mod demo;
 mod host;
@@ -22,6 +23,7 @@ use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::status::Status;
 use tokio_util::sync::CancellationToken;
 
+pub use addresses::Addresses;
 pub use built_in::BuiltIn;
 pub use demo::create_demo;
 pub use host::{Host, Refused, Work as HostWork};

@@ -3,6 +3,7 @@
 import { after, before, describe, test } from "node:test";
 import * as access from "./cases/access.js";
 import * as bulk from "./cases/bulk.js";
+import * as chat from "./cases/chat.js";
 import * as guide from "./cases/guide.js";
 import * as keyboard from "./cases/keyboard.js";
 import * as live from "./cases/live.js";
@@ -11,7 +12,17 @@ import * as organise from "./cases/organise.js";
 import * as past from "./cases/past.js";
 import { close, launch } from "./support/browser.js";
 
-const CASES = { ...access, ...organise, ...live, ...past, ...keyboard, ...looks, ...bulk, ...guide };
+const CASES = {
+  ...access,
+  ...organise,
+  ...live,
+  ...past,
+  ...keyboard,
+  ...looks,
+  ...bulk,
+  ...guide,
+  ...chat,
+};
 /** A hung page must not hang the run. */
 const LIMIT_MS = 120_000;
 

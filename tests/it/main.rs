@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::disallowed_methods, reason = "the server under test lives in real time")]
 
+mod a2a;
 mod access;
 mod bad_input;
 mod canvas;

@@ -197,6 +197,8 @@ impl StructureStore for FakeStore {
             hosted: record.runtime == "isomer",
             hermes: record.runtime == "hermes",
             had_tokens: rows.tokens.contains(&record.id),
+            url: record.url.clone(),
+            budget_limit: record.budget_limit,
         };
         Ok(rows.records.values().map(row).collect())
     }

@@ -660,6 +660,28 @@ export interface paths {
         patch: operations["patchWorkspace"];
         trace?: never;
     };
+    "/workspaces/{id}/a2a": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends a message to the agent of a workspace and answers with what the agent says.
+         * @description Without `X-Workspace-ID` a person sends: session, administrator or organisation token. With
+         *     it that workspace does, with its own token, to workspaces that it may talk to. The answer
+         *     is the agent's, byte by byte; streams of server-sent events are passed on as they come.
+         */
+        post: operations["sendMessage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/workspaces/{id}/agent": {
         parameters: {
             query?: never;
@@ -959,6 +981,17 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description A JSON-RPC request of A2A 0.3 or 1.0. Without `jsonrpc` it gets envelope and id. */
+        A2aRequest: {
+            /** @description Comes back with the answer; only together with `jsonrpc`. */
+            id?: unknown;
+            /** @description `2.0`, or absent. */
+            jsonrpc?: string;
+            /** @description Such as `message/send` or `SendMessage`. */
+            method: string;
+            /** @description Depends on the method. A `message` without `messageId` gets one. */
+            params?: unknown;
+        };
         /** @description Whether two workspaces may exchange messages. */
         AccessChecked: {
             allowed: boolean;
@@ -1192,14 +1225,20 @@ export interface components {
         };
         /** @description Why something was not done. */
         Error: {
+            /** @description The agent is busy and may be asked again. */
+            busy?: boolean;
             /** @description For programs, such as `platform_unavailable`. */
             code?: string;
+            /** @description The agent has taken the message, though its answer is lost. */
+            delivery_confirmed?: boolean;
             /** @description For people. */
             error: string;
             /** @description Secrets that could not be read. */
             failed_keys?: string[];
             /** @description The field, parameter or header that is wrong. */
             field?: string;
+            /** @description The agent keeps messages that come while it is busy. */
+            native_session?: boolean;
             /** @description What is wrong with it. */
             reason?: string;
             /**
@@ -3658,6 +3697,109 @@ export interface operations {
             413: components["responses"]["ContentTooLarge"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
+        };
+    };
+    sendMessage: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The workspace that sends */
+                "x-workspace-id"?: string;
+                /** @description Seconds that it may take; more than 1,800 count as 1,800 */
+                "x-timeout"?: number;
+                /** @description For the agent */
+                "a2a-version"?: string;
+            };
+            path: {
+                /** @description To whom */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["A2aRequest"];
+            };
+        };
+        responses: {
+            /** @description The agent's answer, or its stream */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "text/event-stream": string;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            /** @description Its budget is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description They may not talk */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            408: components["responses"]["RequestTimeout"];
+            /** @description It is removed */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Gone"];
+                };
+            };
+            413: components["responses"]["ContentTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            /** @description The request cannot be built */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Its agent cannot be reached, or answers badly */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description It is not there, or busy: ask again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     assignAgent: {

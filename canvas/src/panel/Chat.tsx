@@ -40,7 +40,11 @@ function Bubble({ message }: { message: Message }) {
         {t(`from.${message.from}`)} · {timeOfDay(message.at)}
       </p>
       <p className="whitespace-pre-wrap">
-        <Said text={message.text} />
+        {message.text === "" ? (
+          <span className="text-muted">{t("no_text")}</span>
+        ) : (
+          <Said text={message.text} />
+        )}
       </p>
     </div>
   );

@@ -100,6 +100,8 @@ describe("what a reply says", () => {
     [{ result: { parts: [part("a"), { kind: "file" }, part("b")] } }, "a\nb"],
     [{ result: { status: { message: { parts: [part("a")] } } } }, "a"],
     [{ result: { artifacts: [{ parts: [part("a")] }] } }, "a"],
+    [{ result: { message: { parts: [{ text: "a" }, { url: "x" }] } } }, "a"],
+    [{ result: { task: { status: {}, artifacts: [{ parts: [{ text: "a" }] }] } } }, "a"],
     [{ result: "a" }, "a"],
     [{ result: null }, ""],
     [undefined, ""],

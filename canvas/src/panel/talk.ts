@@ -50,17 +50,45 @@ export async function send(id: string, text: string): Promise<void> {
     const path = `/workspaces/${encodeURIComponent(id)}/a2a`;
     const body = { method: "message/send", params: { message } };
     const reply = await request<unknown>("POST", path, body, LIMIT_MS);
-    add(id, "agent", saidIn(reply.body), false);
+    answered(id, reply.body, "reply");
+    change(id, (was) => ({ ...was, waiting: false }));
   } catch (error) {
     add(id, "error", error instanceof Error ? error.message : String(error), false);
   }
 }
 
-/** The text of a reply: its parts, those of its status and those of its artifacts. */
+type Way = "reply" | "event";
+
+/** How answers came that have come one way so far: what this page asked comes both ways. */
+const came = new Map<unknown, Way>();
+
+/** Takes in an answer, once. */
+function answered(id: string, reply: unknown, way: Way): void {
+  const { id: answer, error } = recordOf(reply);
+  if (answer !== undefined && answer !== null) {
+    const before = came.get(answer);
+    came.delete(answer);
+    if (before !== undefined && before !== way) return;
+    came.set(answer, way);
+    // The oldest first: a map keeps the order.
+    if (came.size > KEPT) came.delete(came.keys().next().value);
+  }
+  if (error !== undefined && error !== null) {
+    add(id, "error", textOf(recordOf(error).message) || JSON.stringify(error));
+  } else {
+    add(id, "agent", saidIn(reply));
+  }
+}
+
+/**
+ * The text of a reply: its parts, those of its status and those of its artifacts. A2A 1.0 wraps
+ * them in `message` or `task`; 0.3 does not.
+ */
 export function saidIn(reply: unknown): string {
   const result = recordOf(reply).result;
   if (typeof result === "string") return result;
-  const { parts, status, artifacts } = recordOf(result);
+  const { message, task } = recordOf(result);
+  const { parts, status, artifacts } = recordOf(message ?? task ?? result);
   const all = [
     ...listOf(parts),
     ...listOf(recordOf(recordOf(status).message).parts),
@@ -73,6 +101,12 @@ export function saidIn(reply: unknown): string {
 }
 
 onEvent((event) => {
-  const text = event.event === "AGENT_MESSAGE" ? textOf(event.payload.message) : "";
-  if (text) add(event.workspace_id, "agent", text);
+  const { workspace_id: id, payload } = event;
+  const text = event.event === "AGENT_MESSAGE" ? textOf(payload.message) : "";
+  if (text) add(id, "agent", text);
+  // What this page asked comes as its reply too; what another page asked only so. A message
+  // without a body was too long for an event.
+  if (event.event === "A2A_RESPONSE" && recordOf(payload.response_body).id) {
+    answered(id, payload.response_body, "event");
+  }
 });

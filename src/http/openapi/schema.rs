@@ -29,6 +29,15 @@ pub struct ErrorBody {
     /// Seconds to wait.
     #[schema(nullable = false)]
     pub retry_after: Option<u64>,
+    /// The agent is busy and may be asked again.
+    #[schema(nullable = false)]
+    pub busy: Option<bool>,
+    /// The agent keeps messages that come while it is busy.
+    #[schema(nullable = false)]
+    pub native_session: Option<bool>,
+    /// The agent has taken the message, though its answer is lost.
+    #[schema(nullable = false)]
+    pub delivery_confirmed: Option<bool>,
     /// Secrets that could not be read.
     #[schema(nullable = false)]
     pub failed_keys: Option<Vec<String>>,

@@ -105,6 +105,8 @@ pub fn index_row(row: &PgRow, operation: &'static str) -> Result<IndexRow, Store
         hosted: c.get::<Option<&str>>("runtime")? == Some(HOSTED),
         hermes: c.get::<Option<&str>>("runtime")? == Some(HERMES),
         had_tokens: c.get("had_tokens")?,
+        url: c.get("url")?,
+        budget_limit: c.get("budget_limit")?,
     })
 }
 

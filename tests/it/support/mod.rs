@@ -3,6 +3,7 @@
 pub mod client;
 pub mod fixtures;
 pub mod kms;
+pub mod scripted;
 pub mod server;
 pub mod sockets;
 

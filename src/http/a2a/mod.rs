@@ -1,0 +1,178 @@
+//! `POST /workspaces/:id/a2a` (contract 04 §3): messages to agents.
+//!
+//! The order of the checks is the contract's. Nothing here touches the store on the way to an
+//! agent that is there. A client that leaves takes the call to the agent with it.
+
+mod announce;
+mod caller;
+mod envelope;
+mod reply;
+mod target;
+
+use std::time::Duration;
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use isomer_actors::domain::ids::WorkspaceId;
+use serde_json::Value;
+use tokio::time::Instant;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use self::announce::Announcement;
+use self::caller::Sender;
+use self::target::Target;
+use super::error::Answer;
+use super::gates::Caller;
+use super::json::Input;
+use super::openapi::Api;
+use super::openapi::schema::ErrorBody;
+use super::state::App;
+use super::workspaces::schema::Gone;
+use crate::egress::{Limits, Place, Reply, Request};
+
+/// The longest that a message may take, and how long it may without `X-Timeout`.
+const CEILING: Duration = Duration::from_secs(30 * 60);
+const X_TIMEOUT: &str = "x-timeout";
+/// Headers that agents get as they came: the protocol's own, and those of traces.
+const PASSED: [&str; 4] = ["a2a-version", "a2a-extensions", "traceparent", "tracestate"];
+
+/// The routes of this folder.
+pub fn router() -> Api {
+    OpenApiRouter::default().routes(routes!(send))
+}
+
+/// A JSON-RPC request of A2A 0.3 or 1.0. Without `jsonrpc` it gets envelope and id.
+#[derive(Debug, ToSchema)]
+#[schema(as = A2aRequest)]
+#[expect(dead_code, reason = "describes what is passed on unread")]
+struct Body {
+    /// `2.0`, or absent.
+    #[schema(nullable = false)]
+    jsonrpc: Option<String>,
+    /// Comes back with the answer; only together with `jsonrpc`.
+    #[schema(required = false)]
+    id: Option<Value>,
+    /// Such as `message/send` or `SendMessage`.
+    method: String,
+    /// Depends on the method. A `message` without `messageId` gets one.
+    #[schema(required = false)]
+    params: Option<Value>,
+}
+
+/// Sends a message to the agent of a workspace and answers with what the agent says.
+///
+/// Without `X-Workspace-ID` a person sends: session, administrator or organisation token. With
+/// it that workspace does, with its own token, to workspaces that it may talk to. The answer
+/// is the agent's, byte by byte; streams of server-sent events are passed on as they come.
+#[utoipa::path(
+    post,
+    path = "/workspaces/{id}/a2a",
+    tag = "messages",
+    operation_id = "sendMessage",
+    params(
+        ("id" = Uuid, Path, description = "To whom"),
+        ("x-workspace-id" = Option<Uuid>, Header, nullable = false,
+            description = "The workspace that sends"),
+        ("x-timeout" = Option<u64>, Header, nullable = false, minimum = 1,
+            description = "Seconds that it may take; more than 1,800 count as 1,800"),
+        ("a2a-version" = Option<String>, Header, nullable = false, description = "For the agent"),
+    ),
+    request_body = Body,
+    responses(
+        (status = 200, description = "The agent's answer, or its stream", content(
+            (Value = "application/json"), (String = "text/event-stream"))),
+        (status = 402, description = "Its budget is used up", body = ErrorBody),
+        (status = 403, description = "They may not talk", body = ErrorBody),
+        (status = 404, description = "There is no such workspace", body = ErrorBody),
+        (status = 410, description = "It is removed", body = Gone),
+        (status = 500, description = "The request cannot be built", body = ErrorBody),
+        (status = 502, description = "Its agent cannot be reached, or answers badly", body = ErrorBody),
+        (status = 503, description = "It is not there, or busy: ask again", body = ErrorBody),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
+async fn send(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    input: Input,
+) -> Answer {
+    let began = Instant::now();
+    let sender = caller::sender(&app, &caller, &headers).await?;
+    let asked = WorkspaceId::parse_loose(&id);
+    caller::may_send(&app, sender, asked)?;
+    let target = match target::find(&app, asked).await? {
+        Ok(target) => target,
+        Err(gone) => return Ok(gone),
+    };
+    let message =
+        envelope::normalise(&input.0, Uuid::new_v4).map_err(|bad| bad.with_text("invalid JSON"))?;
+    let keeps_session = target.destination.keeps_session;
+    let place = app.gate.enter(target.id).map_err(|why| reply::turned_away(why, keeps_session))?;
+    let announcement = (sender == Sender::Person)
+        .then(|| Announcement::new(&app, target.id, message.method, began));
+    let request = Request {
+        limits: limits(&app, &target, &headers, began),
+        headers: passed(&headers),
+        body: message.body,
+        to: target.to,
+    };
+    let sent = app.agents.send(request).await;
+    let answer = sent.map_err(|error| reply::unsent(error, keeps_session))?;
+    answered(&app, answer, announcement, place).await
+}
+
+async fn answered(
+    app: &App,
+    answer: Reply,
+    announcement: Option<Announcement>,
+    place: Place,
+) -> Answer {
+    let status = answer.status;
+    if reply::is_stream(&answer) {
+        let stopping = app.stopping.clone();
+        let body = announce::at_the_end(answer.body, announcement, place, stopping);
+        return Ok(reply::streaming(status, body));
+    }
+    let body = reply::whole(answer).await?;
+    drop(place);
+    if !status.is_success() {
+        if let Some(announcement) = announcement.filter(|_| status.as_u16() < 400) {
+            announcement.publish(&body);
+        }
+        return Err(reply::refused(status, &body));
+    }
+    if let Some(announcement) = announcement {
+        announcement.publish(&body);
+    }
+    Ok(reply::success(status, body))
+}
+
+fn limits(app: &App, target: &Target, headers: &HeaderMap, began: Instant) -> Limits {
+    let asked = headers
+        .get(X_TIMEOUT)
+        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+        .filter(|seconds| *seconds > 0)
+        .map_or(CEILING, Duration::from_secs);
+    Limits {
+        idle: target.destination.idle_limit.unwrap_or(app.config.a2a_idle),
+        deadline: began + asked.min(CEILING),
+    }
+}
+
+/// What the agent is told beside the message: neither who sends nor any credential.
+fn passed(headers: &HeaderMap) -> HeaderMap {
+    const ACCEPTED: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
+    let mut passed = HeaderMap::with_capacity(PASSED.len() + 1);
+    passed.insert(header::ACCEPT, ACCEPTED);
+    for name in PASSED.map(HeaderName::from_static) {
+        if let Some(value) = headers.get(&name) {
+            passed.insert(name, value.clone());
+        }
+    }
+    passed
+}

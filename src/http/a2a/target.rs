@@ -1,0 +1,69 @@
+//! Where a message goes: forwards followed, the address vetted anew (contract 04 §3.2).
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use isomer_actors::api::{Destination, Followed};
+use isomer_actors::domain::ids::WorkspaceId;
+use isomer_actors::domain::status::Status;
+
+use crate::http::error::{ApiError, removed};
+use crate::http::state::App;
+use crate::http::workspaces;
+use crate::net::guard::{self, Rule, Vetted};
+
+/// What senders to an agent that is not there are told to wait.
+const COME_BACK: Duration = Duration::from_secs(15);
+
+/// A workspace that a message can go to.
+#[derive(Debug)]
+pub struct Target {
+    pub id: WorkspaceId,
+    pub destination: Destination,
+    pub to: Vetted,
+}
+
+/// Follows forwards from `id` and finds out where its agent is.
+///
+/// # Errors
+/// 404, 410, 402, 503 or 502, with the contract's texts; a 410 comes with its last event.
+pub async fn find(
+    app: &App,
+    id: Option<WorkspaceId>,
+) -> Result<Result<Target, Response>, ApiError> {
+    let unknown = || ApiError::not_found("workspace not found");
+    let Followed::At(id) = app.directory.follow(id.ok_or_else(unknown)?) else {
+        return Err(unknown());
+    };
+    let destination = app.directory.destination(id).ok_or_else(unknown)?;
+    if destination.status == Status::Removed {
+        return workspaces::gone(app, id).await.map(Err).map_err(|_| removed());
+    }
+    if destination.budget_exceeded {
+        let text = "workspace budget limit exceeded";
+        return Err(ApiError::new(StatusCode::PAYMENT_REQUIRED, text));
+    }
+    let url = match (&destination.url, destination.status) {
+        (Some(url), Status::Online | Status::Degraded) => url.clone(),
+        (None, status) => return Err(away("workspace has no URL", status)),
+        (Some(_), status) => return Err(away("workspace not available", status)),
+    };
+    let to = match app.hosted_at.vetted(id, &url).filter(|_| destination.hosted) {
+        Some(own) => own,
+        None => {
+            guard::check(&url, Rule::Dispatch, app.address_mode()).await.map_err(|refused| {
+                ApiError::new(StatusCode::BAD_GATEWAY, "workspace URL is not publicly routable")
+                    .with("reason", refused.to_string())
+            })?
+        }
+    };
+    Ok(Ok(Target { id, destination, to }))
+}
+
+fn away(text: &str, status: Status) -> ApiError {
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text)
+        .with("status", status.as_str())
+        .with("retry_after", COME_BACK.as_secs())
+        .retry_after(COME_BACK)
+}
