@@ -341,6 +341,7 @@ mod tests {
         assert!(!config.auth.dev_mode && config.auth.test_tokens);
         assert_eq!(config.liveness.ttl, secs(60));
         assert_eq!(config.liveness.external_ttl, secs(60));
+        assert_eq!(config.a2a_idle, secs(300));
         assert_eq!(config.data_dir, PathBuf::from("/home/ada/.local/share/isomer"));
     }
 
@@ -365,6 +366,7 @@ mod tests {
             ("RUST_LOG", "isomer=verbose"),
             ("ISOMER_DEMO", "maybe"),
             ("ISOMER_HOSTED_AGENTS", "many"),
+            ("A2A_IDLE_TIMEOUT_SECONDS", "0"),
         ] {
             let error = read(&[(variable, value)]).unwrap_err();
             assert_eq!(error.variable, variable, "{error}");

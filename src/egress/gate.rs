@@ -1,4 +1,5 @@
-//! How many messages may be under way: to one workspace, and in total.
+//! How many messages may be under way, to one workspace and in total, and how much of their
+//! answers may lie in memory.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,6 +11,8 @@ use isomer_actors::domain::ids::WorkspaceId;
 pub const MAX_IN_FLIGHT_EACH: usize = 64;
 /// Messages under way in total.
 pub const MAX_IN_FLIGHT: usize = 2_048;
+/// Bytes of unfinished answers in memory, in total.
+pub const MAX_BUFFERED: usize = 256 << 20;
 
 /// Counts messages under way. Cheap to clone; remembers only workspaces that have some.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +21,7 @@ pub struct Gate(Arc<Counts>);
 #[derive(Debug, Default)]
 struct Counts {
     total: AtomicUsize,
+    buffered: AtomicUsize,
     each: DashMap<WorkspaceId, usize>,
 }
 
@@ -47,7 +51,7 @@ impl Gate {
         }
         *each += 1;
         drop(each);
-        Ok(Place { gate: self.clone(), id })
+        Ok(Place { gate: self.clone(), id, buffered: 0 })
     }
 }
 
@@ -56,11 +60,30 @@ impl Gate {
 pub struct Place {
     gate: Gate,
     id: WorkspaceId,
+    /// Bytes of its answer so far.
+    buffered: usize,
+}
+
+impl Place {
+    /// Counts more bytes of its answer, until the place is dropped.
+    ///
+    /// # Errors
+    /// `Overloaded` when there is no room for them; they are not counted then.
+    pub fn buffer(&mut self, bytes: usize) -> Result<(), TurnedAway> {
+        let all = &self.gate.0.buffered;
+        if all.fetch_add(bytes, Ordering::AcqRel) + bytes > MAX_BUFFERED {
+            all.fetch_sub(bytes, Ordering::AcqRel);
+            return Err(TurnedAway::Overloaded);
+        }
+        self.buffered += bytes;
+        Ok(())
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let Counts { total, each } = &*self.gate.0;
+        let Counts { total, buffered, each } = &*self.gate.0;
+        buffered.fetch_sub(self.buffered, Ordering::AcqRel);
         if let Some(mut count) = each.get_mut(&self.id) {
             *count -= 1;
         }
@@ -84,6 +107,20 @@ mod tests {
         assert!(gate.0.each.is_empty());
         assert_eq!(gate.0.total.load(Ordering::Acquire), 0);
         gate.enter(id).unwrap();
+    }
+
+    #[test]
+    fn answers_share_what_memory_there_is() {
+        let gate = Gate::default();
+        let mut places: Vec<_> =
+            (0..2).map(|_| gate.enter(WorkspaceId::random()).unwrap()).collect();
+        places[0].buffer(MAX_BUFFERED - 1).unwrap();
+        assert_eq!(places[1].buffer(2).unwrap_err(), TurnedAway::Overloaded);
+        places[1].buffer(1).unwrap();
+        places.remove(0);
+        places[0].buffer(MAX_BUFFERED - 1).unwrap();
+        drop(places);
+        assert_eq!(gate.0.buffered.load(Ordering::Acquire), 0);
     }
 
     #[test]

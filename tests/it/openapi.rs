@@ -143,9 +143,20 @@ async fn workspaces(server: &Server, is: &Description) -> Agent {
         let call = send(Method::POST, "/workspaces", "/workspaces", body);
         is.ask(&admin, call.expect(status)).await;
     }
+    let route = "/workspaces/{id}/a2a";
+    let message = |id: &str, status| {
+        let path = format!("/workspaces/{id}/a2a");
+        (path, json!({"method": "message/send", "params": {}}), status)
+    };
+    for (path, body, status) in [message(&id, 503), message(&Uuid::new_v4().to_string(), 404)] {
+        is.ask(&admin, send(Method::POST, route, &path, body.clone()).expect(status)).await;
+        is.ask(&anonymous, send(Method::POST, route, &path, body).expect(401)).await;
+    }
     let body = json!({"id": id, "url": "http://localhost:9", "agent_card": {"name": "ada"}});
     let register = send(Method::POST, "/registry/register", "/registry/register", body);
     let registered = is.ask(&anonymous, register).await;
+    let (path, body, status) = message(&id, 502);
+    is.ask(&admin, send(Method::POST, route, &path, body).expect(status)).await;
     let client = server.bearer(registered["auth_token"].as_str().unwrap());
     let beat = json!({"workspace_id": id, "error_rate": 0.25, "current_task": "writing"});
     is.ask(&client, send(Method::POST, "/registry/heartbeat", "/registry/heartbeat", beat)).await;

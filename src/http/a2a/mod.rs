@@ -130,7 +130,7 @@ async fn answered(
     app: &App,
     answer: Reply,
     announcement: Option<Announcement>,
-    place: Place,
+    mut place: Place,
 ) -> Answer {
     let status = answer.status;
     if reply::is_stream(&answer) {
@@ -138,7 +138,7 @@ async fn answered(
         let body = announce::at_the_end(answer.body, announcement, place, stopping);
         return Ok(reply::streaming(status, body));
     }
-    let body = reply::whole(answer).await?;
+    let body = reply::whole(answer, &mut place).await?;
     drop(place);
     if !status.is_success() {
         if let Some(announcement) = announcement.filter(|_| status.as_u16() < 400) {

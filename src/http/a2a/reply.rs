@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use serde_json::Value;
 
-use crate::egress::{Reply, SendError, TurnedAway};
+use crate::egress::{Place, Reply, SendError, TurnedAway};
 use crate::http::error::ApiError;
 
 /// Longest answer that is not a stream, in bytes.
@@ -29,8 +29,8 @@ pub fn is_stream(reply: &Reply) -> bool {
 /// Reads the whole answer.
 ///
 /// # Errors
-/// 502 when it is too long, or does not end well.
-pub async fn whole(mut reply: Reply) -> Result<Bytes, ApiError> {
+/// 502 when it is too long, or does not end well; 503 when memory is short.
+pub async fn whole(mut reply: Reply, place: &mut Place) -> Result<Bytes, ApiError> {
     let confirmed = reply.status.is_success() || reply.status.is_redirection();
     let failed = |text: &str| {
         ApiError::new(StatusCode::BAD_GATEWAY, text).with("delivery_confirmed", confirmed)
@@ -50,6 +50,9 @@ pub async fn whole(mut reply: Reply) -> Result<Bytes, ApiError> {
         if bytes.len() + piece.len() > MAX_REPLY {
             return Err(too_long());
         }
+        place
+            .buffer(piece.len())
+            .map_err(|why| turned_away(why, false).with("delivery_confirmed", confirmed))?;
         bytes.extend_from_slice(&piece);
     }
     Ok(bytes.freeze())
@@ -128,8 +131,14 @@ fn busy(keeps_session: bool) -> ApiError {
 mod tests {
     use futures_util::stream;
 
+    use isomer_actors::domain::ids::WorkspaceId;
+
     use super::*;
-    use crate::egress::Broken;
+    use crate::egress::{Broken, Gate};
+
+    async fn read(reply: Reply) -> Result<Bytes, ApiError> {
+        whole(reply, &mut Gate::default().enter(WorkspaceId::random()).unwrap()).await
+    }
 
     fn reply(pieces: Vec<Result<Bytes, Broken>>, length: Option<u64>) -> Reply {
         let body = stream::iter(pieces).boxed();
@@ -140,15 +149,15 @@ mod tests {
     async fn an_answer_is_whole_or_its_end_is_told() {
         let half = Bytes::from(vec![b'x'; MAX_REPLY / 2]);
         let fits = vec![Ok(half.clone()), Ok(half.clone())];
-        assert_eq!(whole(reply(fits, None)).await.unwrap().len(), MAX_REPLY);
+        assert_eq!(read(reply(fits, None)).await.unwrap().len(), MAX_REPLY);
         let too_long = vec![Ok(half.clone()), Ok(half), Ok(Bytes::from_static(b"x"))];
         for (pieces, length) in [(too_long, None), (Vec::new(), Some(MAX_REPLY as u64 + 1))] {
-            let error = whole(reply(pieces, length)).await.unwrap_err();
+            let error = read(reply(pieces, length)).await.unwrap_err();
             assert_eq!(error.status, StatusCode::BAD_GATEWAY);
             assert!(error.reason().contains("longer than 10485760 bytes"));
         }
         let cut = vec![Ok(Bytes::from_static(b"{")), Err(Broken::Cut)];
-        let error = whole(reply(cut, None)).await.unwrap_err();
+        let error = read(reply(cut, None)).await.unwrap_err();
         assert_eq!(error.reason(), "response: the connection broke");
     }
 

@@ -8,7 +8,11 @@ use crate::in_both_modes;
 use crate::support::scripted::Scripted;
 use crate::support::{Client, Mode, SOON, Server};
 
-in_both_modes!(forbidden_addresses_are_refused_when_sending, agents_that_misbehave_are_bounded);
+in_both_modes!(
+    forbidden_addresses_are_refused_when_sending,
+    agents_that_misbehave_are_bounded,
+    where_agents_are_is_known_after_a_restart,
+);
 
 fn answer(status: &str, head: &str, body: &str) -> String {
     let length = body.len();
@@ -110,6 +114,27 @@ async fn agents_that_misbehave_are_bounded(mode: Mode) {
     drop(agent);
     let unreachable = send(&admin, &id, &[]).await.expect(502);
     assert_eq!(unreachable["error"], "failed to reach workspace agent");
+}
+
+async fn where_agents_are_is_known_after_a_restart(mode: Mode) {
+    let mut server = on_loopback(mode).await;
+    let agent = Scripted::start(answer("200 OK", "", r#"{"still":"here"}"#)).await;
+    let (id, token) = agent.join(&server.admin(), "lasting").await;
+    server.kill();
+    server.restart();
+    let reply = send(&server.admin(), &id, &[]).await;
+    assert_eq!(reply.expect(200), json!({"still": "here"}));
+    // Its own limit, once it declares one; the server's would be minutes.
+    let silent = Scripted::start("").await;
+    let url = format!("http://localhost:{}", silent.port);
+    let body = json!({"id": id, "url": url, "agent_card": {"name": "lasting"}});
+    let own = server.bearer(&token);
+    own.post("/registry/register", body).await.expect(200);
+    let declared = json!({"idle_timeout_seconds": 1, "capabilities": {"session": true}});
+    own.beat(&id, json!({"runtime_metadata": declared})).await.expect(200);
+    let busy = send(&server.admin(), &id, &[]).await.expect(503);
+    assert_eq!(busy["native_session"], true, "{busy}");
+    silent.left().await;
 }
 
 #[tokio::test]

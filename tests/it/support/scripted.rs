@@ -46,14 +46,16 @@ impl Scripted {
 
     /// Creates a workspace whose agent this is; returns its id and token.
     pub async fn join(&self, admin: &Client, name: &str) -> (String, String) {
-        let id = admin.create(json!({"name": name, "runtime": "external"})).await;
+        let body = json!({"name": name, "external": true});
+        let created = admin.post("/workspaces", body).await.expect(201);
+        let id = created["id"].as_str().unwrap().to_owned();
         let body = json!({
             "id": id,
             "url": format!("http://localhost:{}", self.port),
             "agent_card": {"name": name},
         });
-        let registered = admin.post("/registry/register", body).await.expect(200);
-        (id, registered["auth_token"].as_str().unwrap_or_default().to_owned())
+        admin.post("/registry/register", body).await.expect(200);
+        (id, created["connection"]["auth_token"].as_str().unwrap().to_owned())
     }
 
     /// The same for an agent that stays to the end of the test.
