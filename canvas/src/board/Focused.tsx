@@ -15,8 +15,8 @@ export function Focused() {
   if (workspace) {
     const inside = tree.children[workspace.id]?.length ?? 0;
     words.push(workspace.name, workspace.role ?? "", t(`common:status.${workspace.status}`));
-    if (parent) words.push(t("reports_to", { name: parent }));
     words.push(t("focused_level", { level: (tree.depth[workspace.id] ?? 0) + 1 }));
+    if (parent) words.push(t("reports_to", { name: parent }));
     if (workspace.collapsed && inside > 0) {
       words.push(t("focused_folded", { inside: t("inside", { count: inside }) }));
     }

@@ -1,7 +1,7 @@
 /** Dragging: moves within a team, nests onto others, takes out of a team. */
 
 import { useReactFlow } from "@xyflow/react";
-import { type MouseEvent as ReactMouseEvent, useState } from "react";
+import { type MouseEvent as ReactMouseEvent, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { absolute } from "../model/placement";
 import { parentOf } from "../model/tree";
@@ -21,6 +21,8 @@ export function useDrag(scene: Scene) {
   const { screenToFlowPosition } = useReactFlow();
   /** Where dragged nodes are now, relative to their parents. */
   const [dragged, setDragged] = useState<Positions>(STILL);
+  // Not asked of what is drawn: a quick hand lets go before that has been drawn.
+  const moved = useRef(false);
 
   const drop = (event: Pointed, nodes: readonly FaceNode[]) => {
     const touch = "changedTouches" in event ? event.changedTouches[0] : event;
@@ -30,6 +32,7 @@ export function useDrag(scene: Scene) {
   };
 
   const move = (event: Pointed, nodes: readonly FaceNode[]) => {
+    moved.current = true;
     setDragged(new Map(nodes.map((node) => [node.id, node.position])));
     show(drop(event, nodes).result);
   };
@@ -39,7 +42,8 @@ export function useDrag(scene: Scene) {
     const { ids, result } = drop(event, nodes);
     show({ kind: "move" });
     setDragged(STILL);
-    if (dragged === STILL || !held) return;
+    if (!moved.current || !held) return;
+    moved.current = false;
     const { org, boxes } = useOrg.getState();
     if (result.kind === "refused") return notify.info(t("drop_refused"));
     if (result.kind === "nest") {
