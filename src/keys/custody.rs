@@ -1,7 +1,8 @@
 //! The check value: a right key is told from a wrong one before anything is served.
 //!
 //! One row, sealed in format 3 under the seed of the global secrets. It also carries, sealed, the
-//! oldest format that is still read, so that nobody who can only write to the database can lower it.
+//! oldest format that is still read: nobody who can only write to the database can forge a lower
+//! one. What an older copy of row and data key does is in docs/architecture/secrets-key-custody.md.
 
 use std::sync::Arc;
 
