@@ -116,9 +116,11 @@ impl Directory {
         self.context.indexes.follow(id)
     }
 
-    /// Replaces the heartbeat columns of a stored view by what was published, if newer.
+    /// Replaces the heartbeat columns of a stored view by what was published, if newer, and adds
+    /// what only the runtime knows.
     pub fn overlay(&self, view: &mut WorkspaceView) {
         if let Some(cell) = self.context.indexes.cell(view.record.id) {
+            view.queue_depth = cell.waiting.load(Ordering::Acquire);
             let vitals = cell.vitals.lock();
             if vitals.last_heartbeat_at >= view.vitals.last_heartbeat_at
                 && vitals.last_heartbeat_at.is_some()
@@ -163,7 +165,9 @@ impl Directory {
         if cell.status() == Status::Removed {
             return Err(RuntimeError::Removed);
         }
-        self.ask(&cell, |reply| WorkspaceMsg::Beat(Box::new(beat), reply)).await
+        self.ask(&cell, |reply| WorkspaceMsg::Beat(Box::new(beat), reply)).await?;
+        self.context.mailroom.poke(&cell);
+        Ok(())
     }
 
     /// Registers an agent, creating the workspace if the caller may.
@@ -174,7 +178,9 @@ impl Directory {
         match self.context.indexes.cell(registration.id) {
             Some(cell) => {
                 let message = |reply| WorkspaceMsg::Register(Box::new(registration), reply);
-                self.ask(&cell, message).await
+                let registered = self.ask(&cell, message).await?;
+                self.context.mailroom.poke(&cell);
+                Ok(registered)
             }
             None if registration.may_create => self.create_registered(registration).await,
             None => Err(RuntimeError::MayNotCreate),

@@ -15,6 +15,7 @@ mod janitor;
 mod journal;
 pub mod live;
 pub mod liveness;
+pub mod mailroom;
 pub mod metrics;
 mod mirror;
 pub mod ports;

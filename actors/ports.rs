@@ -6,6 +6,7 @@
 //! only where it says so. Times are passed in, never read.
 
 mod history;
+mod messages;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 pub use self::history::{Assignment, HistoryStore, OVERTAKEN, Outline, OutlineRow, Step};
+pub use self::messages::{Lease, MessageOutcome, MessageQuery, MessageStep, MessageStore, Posted};
 use crate::domain::beat::Vitals;
 use crate::domain::change::{Group, Head, LayoutPatch};
 use crate::domain::event::Recorded;
@@ -90,6 +92,7 @@ pub struct IndexRow {
     /// Where its agent is.
     pub url: Option<String>,
     pub budget_limit: Option<i64>,
+    pub max_concurrent_tasks: i32,
 }
 
 /// What became of a group of changes.
@@ -246,6 +249,8 @@ pub struct WorkspaceView {
     pub y: f64,
     pub collapsed: bool,
     pub last_outbound_at: Option<DateTime<Utc>>,
+    /// Messages that wait for its agent: known to the runtime, never to a store.
+    pub queue_depth: u32,
     pub updated_at: DateTime<Utc>,
 }
 
@@ -303,11 +308,12 @@ pub trait ViewStore: Send + Sync {
 
 /// Everything a store does.
 pub trait Store:
-    StructureStore + VitalsStore + TokenStore + ViewStore + HistoryStore + 'static
+    StructureStore + VitalsStore + TokenStore + ViewStore + HistoryStore + MessageStore + 'static
 {
 }
-impl<T: StructureStore + VitalsStore + TokenStore + ViewStore + HistoryStore + 'static> Store
-    for T
+impl<
+    T: StructureStore + VitalsStore + TokenStore + ViewStore + HistoryStore + MessageStore + 'static,
+> Store for T
 {
 }
 

@@ -8,6 +8,7 @@
 //! | `liveness/sweep`, `liveness/notices`, `liveness/mirror` | " | nothing |
 //! | `live/0`… | " | nothing recorded; subscribers resume |
 //! | `tokens`, `relay` | " | nothing |
+//! | `messages/ledger`, `messages/dispatch` | " | nothing acknowledged |
 //! | `shards/0`… | " | its actors, which start again when talked to |
 //! | └ workspace | with backoff; quarantined at the third failure in a minute | nothing |
 
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 use prometheus::Registry;
 use ractor::{Actor, ActorRef};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
@@ -30,6 +31,9 @@ use crate::janitor::{RelayActor, TokenKeeper, TokensMsg};
 use crate::journal::{Journal, JournalActor};
 use crate::live::{Live, hub::Hub};
 use crate::liveness::{Notices, Pulse, Sweep};
+use crate::mailroom::dispatch::Dispatch;
+use crate::mailroom::ledger::{Ledger, LedgerMsg};
+use crate::mailroom::{MailSettings, Mailroom, Shared};
 use crate::metrics::Metrics;
 use crate::mirror::{Mirror, MirrorMsg};
 use crate::ports::{Clock, LivenessMirror, Relay, Store, StoreError};
@@ -58,6 +62,7 @@ pub struct Settings {
     pub patience: Patience,
     /// Between two sweeps.
     pub sweep_every: Duration,
+    pub mail: MailSettings,
 }
 
 /// Why the runtime did not start.
@@ -109,6 +114,7 @@ impl Tree {
         let (live, relayed) =
             Live::new(Arc::clone(&indexes), Arc::clone(&metrics), structure, recorded);
         let addresses = Addresses::default();
+        let mailroom = mailroom(&ports, &indexes, &live, &metrics, settings.mail);
         let context = Context {
             indexes: Arc::clone(&indexes),
             journal: Journal(Address::default()),
@@ -119,6 +125,7 @@ impl Tree {
             snapshots: Arc::new(Marked::snapshots()),
             heard: Arc::new(Marked::mirror()),
             mirror: addresses.mirror.clone(),
+            mailroom,
         };
         let shards: Arc<[Address<ShardMsg>]> = (0..SHARDS).map(|_| Address::default()).collect();
         let (sweep, pulse) = (Address::default(), Arc::new(Pulse::default()));
@@ -160,6 +167,11 @@ impl Tree {
     /// Returns the handle to tokens.
     pub fn tokens(&self) -> Tokens {
         self.tokens.clone()
+    }
+
+    /// Returns the handle to mailboxes.
+    pub fn mailroom(&self) -> Mailroom {
+        self.directory.context().mailroom.clone()
     }
 
     /// Returns the handle to the live hub.
@@ -226,6 +238,8 @@ impl Tree {
         if let Some(journal) = journal {
             let _ = tokio::time::timeout(STEP_LIMIT, settle(&journal)).await;
         }
+        let ledger = &self.directory.context().mailroom.shared.ledger;
+        let _ = ledger.call(STEP_LIMIT, LedgerMsg::Drain).await;
         let written = self.addresses.heartbeats.call(STEP_LIMIT, BatchMsg::Flush).await;
         let _ = self.addresses.mirror.call(STEP_LIMIT, MirrorMsg::Flush).await;
         let _ = self.addresses.tokens.call(STEP_LIMIT, TokensMsg::Flush).await;
@@ -282,7 +296,33 @@ fn singletons(
     let address = addresses.tokens.clone();
     let tokens = TokenKeeper { address: address.clone(), context: context.clone() };
     children.push(child("tokens", address, tokens));
+    let mail = &context.mailroom;
+    children.push(child("messages/ledger", mail.shared.ledger.clone(), Ledger(mail.clone())));
+    children.push(child("messages/dispatch", mail.shared.dispatch.clone(), Dispatch(mail.clone())));
     children
+}
+
+fn mailroom(
+    ports: &Ports,
+    indexes: &Arc<Indexes>,
+    live: &Live,
+    metrics: &Arc<Metrics>,
+    settings: MailSettings,
+) -> Mailroom {
+    let shared = Shared {
+        ledger: Address::default(),
+        dispatch: Address::default(),
+        indexes: Arc::clone(indexes),
+        store: Arc::clone(&ports.store),
+        clock: Arc::clone(&ports.clock),
+        live: live.clone(),
+        metrics: Arc::clone(metrics),
+        settings,
+        courier: OnceCell::new(),
+        flights: parking_lot::Mutex::default(),
+        collectors: dashmap::DashMap::new(),
+    };
+    Mailroom { shared: Arc::new(shared) }
 }
 
 fn liveness(

@@ -37,6 +37,8 @@ pub mod live_only {
     pub const TASK_UPDATED: &str = "TASK_UPDATED";
     /// An agent's answer to a message from the canvas (contract 03 §2).
     pub const A2A_RESPONSE: &str = "A2A_RESPONSE";
+    /// Ours: where a message in a mailbox stands.
+    pub const MESSAGE_STATE: &str = "MESSAGE_STATE";
     /// Ours: how far a rotation of keys is. It concerns no workspace.
     pub const KEY_ROTATION: &str = "KEY_ROTATION";
 }

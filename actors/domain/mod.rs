@@ -9,6 +9,7 @@ pub mod change;
 pub mod event;
 pub mod hierarchy;
 pub mod ids;
+pub mod message;
 pub mod record;
 pub mod restart;
 pub mod silence;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod fake;
+mod mail;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use isomer_actors::domain::token::{NewToken, TokenHash};
 use isomer_actors::indexes::Patience;
 use isomer_actors::live::{Audience, Next};
 use isomer_actors::liveness::ObserverState;
+use isomer_actors::mailroom::MailSettings;
 use isomer_actors::ports::Store;
 use isomer_actors::tree::{Ports, Settings, Tree};
 use serde_json::json;
@@ -46,7 +48,7 @@ async fn world_on(store: Arc<FakeStore>) -> World {
     };
     let patience =
         Patience { ttl: TTL, external_ttl: TTL, provision: TTL * 10, provision_hermes: TTL * 30 };
-    let settings = Settings { patience, sweep_every: SECOND };
+    let settings = Settings { patience, sweep_every: SECOND, mail: MailSettings::default() };
     let tree = Tree::start(ports, settings, &prometheus::Registry::new()).await.unwrap();
     let directory = tree.directory();
     World { tree, directory, store, mirror }

@@ -36,6 +36,11 @@ pub struct Config {
     pub demo: bool,
     /// `A2A_IDLE_TIMEOUT_SECONDS` (300 s): an agent that sends nothing for so long is given up.
     pub a2a_idle: Duration,
+    /// `MESSAGE_TTL_SECONDS` (86,400 s): how long a message waits for its agent unless its sender
+    /// says otherwise.
+    pub message_ttl: Duration,
+    /// `MAILBOX_LIMIT` (1,000): messages that may wait for one workspace.
+    pub mailbox_limit: u32,
     /// `ISOMER_HOSTED_AGENTS` (64): agents that this server runs itself at most; 0 for none.
     pub hosted_agents: usize,
 }

@@ -1,5 +1,7 @@
 //! Fakes at the ports: a store in memory that fails on demand.
 
+mod messages;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -94,6 +96,8 @@ pub struct FakeStore {
     away: AtomicBool,
     poisoned: Mutex<Option<WorkspaceId>>,
     pub layouts: Mutex<Vec<(WorkspaceId, LayoutPatch)>>,
+    messages: Mutex<Vec<messages::Row>>,
+    ledgers: AtomicUsize,
 }
 
 fn takes_one(counter: &AtomicUsize) -> bool {
@@ -199,6 +203,7 @@ impl StructureStore for FakeStore {
             had_tokens: rows.tokens.contains(&record.id),
             url: record.url.clone(),
             budget_limit: record.budget_limit,
+            max_concurrent_tasks: record.max_concurrent_tasks,
         };
         Ok(rows.records.values().map(row).collect())
     }

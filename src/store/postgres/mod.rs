@@ -10,6 +10,7 @@ mod data_keys;
 mod events;
 mod history;
 mod key_audit;
+mod messages;
 mod open;
 mod secrets;
 mod structure;

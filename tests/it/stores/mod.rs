@@ -1,6 +1,7 @@
 //! One conformance suite for both stores, over the ports alone.
 
 mod history;
+mod messages;
 mod suite;
 mod tokens;
 
@@ -45,5 +46,7 @@ conform! {
         layouts_and_viewport;
     history: events_are_counted_between_edges, a_time_has_a_sequence,
         the_outline_has_its_sequence, agents_are_listed_with_their_end;
+    messages: messages_are_kept_once_and_read_back, messages_are_leased_by_urgency_and_settled_once,
+        leases_end_and_messages_expire;
     tokens: tokens_are_counted_found_and_revoked, organisation_tokens;
 }
