@@ -12,6 +12,7 @@ pub mod gates;
 pub mod health;
 pub mod json;
 pub mod keys;
+pub mod messages;
 pub mod metrics;
 pub mod openapi;
 pub mod org_tokens;
@@ -45,6 +46,7 @@ pub fn api() -> Api {
         .merge(events::router())
         .merge(health::router())
         .merge(keys::router())
+        .merge(messages::router())
         .merge(openapi::router())
         .merge(org_tokens::router())
         .merge(registry::router())

@@ -13,6 +13,7 @@ mod hosted;
 mod keeping;
 mod keys;
 mod live;
+mod messages;
 mod openapi;
 mod organisation;
 mod page;

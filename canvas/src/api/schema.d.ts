@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/admin/a2a-queue/drop-stale": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Cancels messages that have been queued for long. */
+        post: operations["dropStaleMessages"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/keys": {
         parameters: {
             query?: never;
@@ -776,6 +793,117 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/workspaces/{id}/inbox": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Collects the messages of a workspace, and leases them to whoever asks.
+         * @description A message that is not acknowledged comes back: without a cursor it is handed out again.
+         */
+        get: operations["collectMessages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/inbox/{mid}/ack": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Acknowledges a message: it is delivered, and never handed out again. */
+        post: operations["acknowledgeMessage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/inbox/{mid}/nack": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives a message back: it is handed out again later, unless it was the fifth time. */
+        post: operations["giveBackMessage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the messages to or from a workspace that had or have to wait, the newest first.
+         * @description They are kept for seven days after they ended.
+         */
+        get: operations["listMessages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/messages/{mid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns a message with its content, to the workspace it is for and to the one it is from. */
+        get: operations["getMessage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/messages/{mid}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Calls a message back that has not ended.
+         * @description One that is with its agent may have its effect all the same; it is not delivered again.
+         */
+        post: operations["cancelMessage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/workspaces/{id}/model": {
         parameters: {
             query?: never;
@@ -996,6 +1124,11 @@ export interface components {
         AccessChecked: {
             allowed: boolean;
         };
+        /** @description What an agent says of a message that it is done with. */
+        Acknowledgement: {
+            /** @description Its answer, for whoever sent the message. */
+            response?: Record<string, never> | null;
+        };
         /** @description The model that serves a workspace from now on. */
         AgentAssigned: {
             /** Format: uuid */
@@ -1107,6 +1240,11 @@ export interface components {
             /** @description Empty for the default. */
             model: string;
             source: components["schemas"]["ModelSource"];
+        };
+        /** @description A message as its agent collects it. */
+        CollectedMessage: components["schemas"]["MessageItem"] & {
+            /** @description The JSON-RPC request. */
+            body: Record<string, never>;
         };
         /** @description Nothing was removed: say yes with `confirm=true`. */
         ConfirmationRequired: {
@@ -1223,6 +1361,10 @@ export interface components {
         Done: {
             status: string;
         };
+        /** @description How many messages were cancelled. */
+        Dropped: {
+            dropped: number;
+        };
         /** @description Why something was not done. */
         Error: {
             /** @description The agent is busy and may be asked again. */
@@ -1304,6 +1446,13 @@ export interface components {
             /** @description Always `removed`. */
             status: components["schemas"]["WorkspaceStatus"];
         };
+        /** @description Why an agent gives a message back. */
+        GiveBackMessage: {
+            /** @description Shown to whoever sent it. */
+            error?: string | null;
+            /** @description It is not to be handed out again: it has failed. */
+            permanent?: boolean;
+        };
         /** @description A global secret was saved or deleted. */
         GlobalSecretChanged: {
             key: string;
@@ -1364,6 +1513,13 @@ export interface components {
             since: string;
             /** Format: date-time */
             until: string;
+        };
+        /** @description Messages for an agent. */
+        Inbox: {
+            /** @description For the next request. */
+            cursor: string;
+            /** @description In the order in which they arrived. */
+            messages: components["schemas"]["CollectedMessage"][];
         };
         /** @description How key custody stands. Names and counts only. */
         KeyStatus: {
@@ -1452,6 +1608,74 @@ export interface components {
                 [key: string]: components["schemas"]["Subsystem"];
             };
         };
+        /** @description A message with its content. */
+        MessageDetail: components["schemas"]["MessageItem"] & {
+            /** @description The JSON-RPC request. */
+            body: Record<string, never>;
+            /** @description What its agent answered, once it is delivered. Null when that was no JSON, or too long. */
+            response: Record<string, never> | null;
+        };
+        /** @description Where a message stands. */
+        MessageItem: {
+            /**
+             * Format: int32
+             * @description How often it was handed to its agent.
+             */
+            attempts: number;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            /** Format: uuid */
+            id: string;
+            /** @description Why the last try was none. */
+            last_error: string | null;
+            /** @description The `messageId` that its sender gave it. */
+            message_key: string | null;
+            method: string;
+            /**
+             * Format: int32
+             * @description Higher goes first.
+             */
+            priority: number;
+            /**
+             * Format: uuid
+             * @description From which workspace; null for a person.
+             */
+            source_id: string | null;
+            state: components["schemas"]["MessageState"];
+            /** Format: date-time */
+            updated_at: string;
+            /**
+             * Format: uuid
+             * @description To whom.
+             */
+            workspace_id: string;
+        };
+        /** @description What a kept message is acknowledged with. */
+        MessageReceipt: {
+            message: string;
+            /** Format: uuid */
+            message_id: string;
+            /**
+             * Format: int32
+             * @description Messages that wait for the workspace, this one included.
+             */
+            queue_depth: number;
+            /**
+             * Format: uuid
+             * @description The contract's name of `message_id`.
+             */
+            queue_id: string;
+            queued: boolean;
+            /** @description Where it stands, for one that was kept before. */
+            state: components["schemas"]["MessageState"];
+        };
+        /**
+         * @description Where a message stands.
+         * @enum {string}
+         */
+        MessageState: "queued" | "dispatched" | "delivered" | "failed" | "expired" | "cancelled";
         /** @description A model was chosen, or the choice cleared. */
         ModelChanged: {
             /** @description Absent when cleared. */
@@ -1900,6 +2124,11 @@ export interface components {
             name: string;
             /** Format: uuid */
             parent_id: string | null;
+            /**
+             * Format: int32
+             * @description Messages that wait for the agent.
+             */
+            queue_depth: number;
             role: string | null;
             runtime: string;
             status: components["schemas"]["WorkspaceStatus"];
@@ -1975,6 +2204,11 @@ export interface components {
             name: string;
             /** Format: uuid */
             parent_id: string | null;
+            /**
+             * Format: int32
+             * @description Messages that wait for the agent.
+             */
+            queue_depth: number;
             role: string | null;
             runtime: string;
             status: components["schemas"]["WorkspaceStatus"];
@@ -2074,6 +2308,43 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    dropStaleMessages: {
+        parameters: {
+            query?: {
+                /** @description Queued for at least so many minutes: 60 unless given. */
+                max_age_minutes?: number;
+                /** @description Only those to this workspace. */
+                workspace_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dropped"];
+                };
+            };
+            /** @description A parameter is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getKeys: {
         parameters: {
             query?: never;
@@ -3709,6 +3980,12 @@ export interface operations {
                 "x-timeout"?: number;
                 /** @description For the agent */
                 "a2a-version"?: string;
+                /** @description `respond-async` (RFC 7240): keep the message, answer 202 at once */
+                prefer?: string;
+                /** @description `critical`, `task` (unless given) or `info`: its turn if it has to wait */
+                "x-message-priority"?: string;
+                /** @description Seconds until it expires if it has to wait; 604,800 at most */
+                "x-message-ttl"?: number;
             };
             path: {
                 /** @description To whom */
@@ -3730,6 +4007,15 @@ export interface operations {
                 content: {
                     "application/json": unknown;
                     "text/event-stream": string;
+                };
+            };
+            /** @description It waits for its agent; the receipt */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageReceipt"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -3772,7 +4058,15 @@ export interface operations {
                 };
             };
             413: components["responses"]["ContentTooLarge"];
-            429: components["responses"]["TooManyRequests"];
+            /** @description Its mailbox is full */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description The request cannot be built */
             500: {
                 headers: {
@@ -4176,6 +4470,303 @@ export interface operations {
                 };
             };
             413: components["responses"]["ContentTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    collectMessages: {
+        parameters: {
+            query?: {
+                /** @description From the page before: only messages that arrived after it. */
+                cursor?: string;
+                /** @description At most this many: 1 to 100, 10 unless given. */
+                limit?: number;
+                /** @description Seconds to wait for a message when there is none: up to 60, not at all unless given. */
+                wait?: number;
+                /** @description Seconds until a message that is not acknowledged comes back: 1 to 3,600, 300 unless given. */
+                lease?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its messages, none if there are none */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Inbox"];
+                };
+            };
+            /** @description A parameter is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    acknowledgeMessage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace that it is for */
+                id: string;
+                /** @description The message */
+                mid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Acknowledgement"];
+            };
+        };
+        responses: {
+            /** @description It is delivered */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageItem"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such message for this workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            408: components["responses"]["RequestTimeout"];
+            /** @description It has ended otherwise */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["ContentTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    giveBackMessage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace that it is for */
+                id: string;
+                /** @description The message */
+                mid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["GiveBackMessage"];
+            };
+        };
+        responses: {
+            /** @description It waits again, or has failed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageItem"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such message for this workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            408: components["responses"]["RequestTimeout"];
+            /** @description It has ended already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["ContentTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listMessages: {
+        parameters: {
+            query?: {
+                /** @description Only those in this state. */
+                state?: "queued" | "dispatched" | "delivered" | "failed" | "expired" | "cancelled";
+                /** @description `in` (unless given): those to the workspace; `out`: those from it. */
+                direction?: string;
+                /** @description At most this many: 1 to 500, 100 unless given. */
+                limit?: number;
+                /** @description From `X-Next-Cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its messages */
+            200: {
+                headers: {
+                    /** @description Absent on the last page */
+                    "x-next-cursor"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageItem"][];
+                };
+            };
+            /** @description A parameter is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getMessage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace that it is for, or from */
+                id: string;
+                /** @description The message */
+                mid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The message */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageDetail"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such message of this workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    cancelMessage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace that it is for, or from */
+                id: string;
+                /** @description The message */
+                mid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is cancelled */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageItem"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such message of this workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description It has ended already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
