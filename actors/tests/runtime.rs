@@ -3,6 +3,7 @@
 
 mod fake;
 mod mail;
+mod record;
 
 use std::sync::Arc;
 use std::time::Duration;
