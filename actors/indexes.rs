@@ -149,6 +149,7 @@ impl Indexes {
                 Effect::Purge => self.forget(row.id),
                 Effect::Layout(_)
                 | Effect::DropLayout
+                | Effect::Delegation(_)
                 | Effect::KeepSecrets(_)
                 | Effect::AssignAgent { .. }
                 | Effect::RetireAgent { .. }

@@ -7,6 +7,7 @@ pub mod address;
 pub mod api;
 pub mod cells;
 mod context;
+pub mod delegations;
 pub mod directory;
 pub mod domain;
 mod heartbeats;

@@ -23,6 +23,7 @@ use self::dispatch::DispatchMsg;
 use self::ledger::LedgerMsg;
 use crate::address::{Address, CallError};
 use crate::cells::Cell;
+use crate::delegations::DelegationsMsg;
 use crate::domain::ids::WorkspaceId;
 use crate::domain::message::{Delivery, Message, NewMessage, Verdict};
 use crate::indexes::Indexes;
@@ -92,6 +93,8 @@ pub struct Mailroom {
 pub(crate) struct Shared {
     pub(crate) ledger: Address<LedgerMsg>,
     pub(crate) dispatch: Address<DispatchMsg>,
+    /// Told of messages that are delegations.
+    pub(crate) delegations: Address<DelegationsMsg>,
     pub(crate) indexes: Arc<Indexes>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,

@@ -5,6 +5,7 @@
 //! Every method is bounded in time by its implementation and may be cancelled
 //! only where it says so. Times are passed in, never read.
 
+mod delegations;
 mod history;
 mod messages;
 
@@ -17,6 +18,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use self::delegations::{DelegationKey, DelegationStore};
 pub use self::history::{Assignment, HistoryStore, OVERTAKEN, Outline, OutlineRow, Step};
 pub use self::messages::{Lease, MessageOutcome, MessageQuery, MessageStep, MessageStore, Posted};
 use crate::domain::beat::Vitals;
@@ -314,11 +316,11 @@ pub trait ViewStore: Send + Sync {
 
 /// Everything a store does.
 pub trait Store:
-    StructureStore + VitalsStore + TokenStore + ViewStore + HistoryStore + MessageStore + 'static
+    StructureStore + VitalsStore + TokenStore + ViewStore + HistoryStore + MessageStore + DelegationStore + 'static
 {
 }
 impl<
-    T: StructureStore + VitalsStore + TokenStore + ViewStore + HistoryStore + MessageStore + 'static,
+    T: StructureStore + VitalsStore + TokenStore + ViewStore + HistoryStore + MessageStore + DelegationStore + 'static,
 > Store for T
 {
 }

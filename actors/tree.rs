@@ -9,6 +9,7 @@
 //! | `live/0`… | " | nothing recorded; subscribers resume |
 //! | `tokens`, `relay` | " | nothing |
 //! | `messages/ledger`, `messages/dispatch` | " | nothing acknowledged |
+//! | `delegations` | " | nothing: what moved meanwhile is found in the store |
 //! | `shards/0`… | " | its actors, which start again when talked to |
 //! | └ workspace | with backoff; quarantined at the third failure in a minute | nothing |
 
@@ -24,6 +25,7 @@ use tracing::{info, warn};
 use crate::address::Address;
 use crate::cells::Marked;
 use crate::context::Context;
+use crate::delegations::Delegations;
 use crate::directory::Directory;
 use crate::heartbeats::{BatchMsg, Heartbeats};
 use crate::indexes::{Indexes, Patience};
@@ -139,6 +141,8 @@ impl Tree {
 
         let mut children = singletons(&context, &ports, &addresses, &live);
         children.extend(liveness(&directory, &ports, sweep, pulse, settings.sweep_every));
+        let keeper = Delegations::new(directory.clone());
+        children.push(child("delegations", keeper.address(), keeper));
         let relay = RelayActor {
             address: Address::default(),
             context: context.clone(),
@@ -312,6 +316,7 @@ fn mailroom(
     let shared = Shared {
         ledger: Address::default(),
         dispatch: Address::default(),
+        delegations: Address::default(),
         indexes: Arc::clone(indexes),
         store: Arc::clone(&ports.store),
         clock: Arc::clone(&ports.clock),

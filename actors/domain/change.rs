@@ -5,6 +5,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::chain;
+use super::delegation;
 use super::event::Event;
 use super::ids::{Version, WorkspaceId};
 use super::record::{Delta, Record};
@@ -64,6 +65,8 @@ pub enum Effect {
     MoveAgent { agent_id: Uuid, to: WorkspaceId },
     /// Writes the error text of a failed provision into the heartbeat columns.
     SampleError(String),
+    /// Opens or moves a delegation of the workspace.
+    Delegation(delegation::Step),
     /// Adds the first secrets of a new workspace, sealed already.
     KeepSecrets(NewSecrets),
     /// Deletes the row and everything that hangs on it, keeping its events.

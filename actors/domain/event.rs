@@ -24,6 +24,10 @@ pub mod recorded {
     pub const WORKSPACE_QUARANTINED: &str = "WORKSPACE_QUARANTINED";
     /// Ours: the workspace answers again.
     pub const WORKSPACE_RELEASED: &str = "WORKSPACE_RELEASED";
+    pub const DELEGATION_SENT: &str = "DELEGATION_SENT";
+    pub const DELEGATION_STATUS: &str = "DELEGATION_STATUS";
+    pub const DELEGATION_COMPLETE: &str = "DELEGATION_COMPLETE";
+    pub const DELEGATION_FAILED: &str = "DELEGATION_FAILED";
     pub const AGENT_CARD_UPDATED: &str = "AGENT_CARD_UPDATED";
     pub const AGENT_ASSIGNED: &str = "AGENT_ASSIGNED";
     pub const AGENT_REPLACED: &str = "AGENT_REPLACED";

@@ -275,6 +275,11 @@ fn takes(cell: &Cell, lane: &Lane) -> usize {
     most.saturating_sub(reported.max(lane.under_way))
 }
 
+/// Returns whether the agent would get a message at once that was just posted to it.
+pub(crate) fn takes_mail(cell: &Cell) -> bool {
+    cell.waiting.load(Ordering::Acquire) <= 1 && takes(cell, &Lane::default()) > 0
+}
+
 async fn deliver(
     mailroom: &Mailroom,
     to: WorkspaceId,

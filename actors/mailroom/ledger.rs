@@ -18,7 +18,8 @@ use super::dispatch::DispatchMsg;
 use super::{MailError, Mailroom};
 use crate::domain::event::live_only;
 use crate::domain::ids::WorkspaceId;
-use crate::domain::message::{Message, State as MessageState};
+use crate::delegations::DelegationsMsg;
+use crate::domain::message::{Message, Origin, State as MessageState};
 use crate::ports::{MessageOutcome, MessageStep, StoreError};
 
 /// Steps in one transaction at most.
@@ -259,6 +260,10 @@ impl Ledger {
 
     /// A message that was not terminal is something else now.
     fn moved(&self, message: &Message) {
+        if message.new.origin == Origin::Delegation {
+            let moved = DelegationsMsg::Moved(Box::new(message.clone()));
+            let _ = self.0.shared.delegations.cast(moved);
+        }
         if message.state.is_terminal() {
             self.count(message.new.to, -1);
             let state = message.state.as_str();

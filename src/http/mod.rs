@@ -5,6 +5,7 @@ pub mod admin;
 pub mod agents;
 pub mod canvas;
 pub mod cors;
+pub mod delegations;
 pub mod edge;
 pub mod error;
 pub mod events;
@@ -43,6 +44,7 @@ pub fn api() -> Api {
         .merge(admin::router())
         .merge(agents::router())
         .merge(canvas::router())
+        .merge(delegations::router())
         .merge(events::router())
         .merge(health::router())
         .merge(keys::router())

@@ -7,6 +7,7 @@ mod agents;
 mod codec;
 mod custody;
 mod data_keys;
+mod delegations;
 mod events;
 mod history;
 mod key_audit;

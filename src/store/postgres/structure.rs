@@ -16,7 +16,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
 use super::codec::{Columns, classify, is_retryable, unknown};
-use super::{PgStore, agents, data_keys, events, key_audit, secrets, tokens, views, workspaces};
+use super::{PgStore, agents, data_keys, delegations, events, key_audit, secrets, tokens, views, workspaces};
 use crate::keys::ports::{AuditRow, NewDataKey};
 
 const LOAD: &str = "load workspaces";
@@ -225,6 +225,9 @@ async fn carry_out(connection: &mut PgConnection, changes: &[&Change]) -> Result
                 }
                 Effect::MoveAgent { agent_id, to } => {
                     agents::hand_over(connection, *agent_id, *to, COMMIT).await?;
+                }
+                Effect::Delegation(step) => {
+                    delegations::take(connection, id, step, at, COMMIT).await?;
                 }
                 Effect::SampleError(text) => {
                     sqlx::query("UPDATE workspaces SET last_sample_error = $2 WHERE id = $1")

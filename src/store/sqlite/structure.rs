@@ -14,7 +14,8 @@ use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::codec::{Columns, classify, unknown};
 use super::{
-    SqliteStore, agents, data_keys, events, key_audit, secrets, tokens, views, workspaces,
+    SqliteStore, agents, data_keys, delegations, events, key_audit, secrets, tokens, views,
+    workspaces,
 };
 use crate::keys::ports::{AuditRow, NewDataKey};
 
@@ -227,6 +228,7 @@ async fn carry_out(
                 .map(|_| ())
                 .map_err(|error| classify(COMMIT, error))
         }
+        Effect::Delegation(step) => delegations::take(connection, id, step, at, COMMIT).await,
         Effect::KeepSecrets(secrets) => keep_secrets(connection, id, secrets, at).await,
         Effect::Purge => workspaces::purge(connection, id, at, COMMIT).await,
     }
