@@ -4,6 +4,7 @@
 //! what is in flight, and gives every call a time limit. What begins is finished by the actors,
 //! also when the caller goes away.
 
+mod record;
 mod report;
 mod structure;
 

@@ -53,6 +53,12 @@ pub enum Refusal {
     AgentActive,
     #[error("the workspace does not exist")]
     WorkspaceUnknown,
+    /// A row beside the workspace is no longer what the change was decided on.
+    #[error("a row that was to change along has moved on")]
+    Superseded,
+    /// A bound on rows beside the workspace is reached.
+    #[error("the workspace has as many {0} as it may")]
+    Full(&'static str),
     /// Any other constraint, by name.
     #[error("constraint {0}")]
     Constraint(String),

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod fake;
+mod record;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -93,6 +93,7 @@ pub struct FakeStore {
     panics: AtomicUsize,
     away: AtomicBool,
     poisoned: Mutex<Option<WorkspaceId>>,
+    refusing: Mutex<Option<(WorkspaceId, Refusal)>>,
     pub layouts: Mutex<Vec<(WorkspaceId, LayoutPatch)>>,
 }
 
@@ -137,6 +138,19 @@ impl FakeStore {
     }
     pub fn heal(&self) {
         *self.poisoned.lock() = None;
+    }
+    /// Refuses the next change of this workspace that is committed alone.
+    pub fn refuse(&self, id: WorkspaceId, refusal: Refusal) {
+        *self.refusing.lock() = Some((id, refusal));
+    }
+    fn refusal(&self, groups: &[Group]) -> Option<Refusal> {
+        let mut refusing = self.refusing.lock();
+        let (id, refusal) = refusing.clone()?;
+        let concerned = groups.iter().flatten().any(|change| change.after.id == id);
+        if concerned && groups.len() == 1 {
+            *refusing = None;
+        }
+        concerned.then_some(refusal)
     }
     /// Changes a row as another node would.
     pub fn meddle(&self, id: WorkspaceId) {
@@ -207,6 +221,9 @@ impl StructureStore for FakeStore {
         assert!(!takes_one(&self.panics), "the store's driver panics");
         if self.away.load(Ordering::SeqCst) {
             return Err(unavailable("commit"));
+        }
+        if let Some(refusal) = self.refusal(groups) {
+            return Err(StoreError::Refused { operation: "commit", refusal });
         }
         let mut outcomes = Vec::new();
         {
