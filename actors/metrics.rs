@@ -24,6 +24,7 @@ pub struct Metrics {
     pub quarantines: IntCounter,
     pub resident: IntGauge,
     pub overloaded: IntCounter,
+    pub approvals_pending: IntGauge,
 }
 
 impl Metrics {
@@ -43,8 +44,11 @@ impl Metrics {
             registry.register(Box::new(histogram.clone()))?;
             Ok::<_, prometheus::Error>(histogram)
         };
-        let resident = IntGauge::new("isomer_workspace_actors", "Workspace actors running")?;
-        registry.register(Box::new(resident.clone()))?;
+        let gauge = |name: &str, help: &str| {
+            let gauge = IntGauge::new(name, help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok::<_, prometheus::Error>(gauge)
+        };
         Ok(Self {
             beats: counter("isomer_heartbeats_total", "Heartbeats accepted")?,
             events_recorded: counter("isomer_events_recorded_total", "Events recorded")?,
@@ -98,8 +102,12 @@ impl Metrics {
             )?,
             restarts: counter("isomer_restarts_total", "Actors restarted")?,
             quarantines: counter("isomer_quarantines_total", "Workspaces quarantined")?,
-            resident,
+            resident: gauge("isomer_workspace_actors", "Workspace actors running")?,
             overloaded: counter("isomer_overloaded_total", "Calls turned away at the door")?,
+            approvals_pending: gauge(
+                "isomer_approvals_pending",
+                "Requests for approval that nobody has decided yet",
+            )?,
         })
     }
 }

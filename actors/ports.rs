@@ -5,6 +5,7 @@
 //! Every method is bounded in time by its implementation and may be cancelled
 //! only where it says so. Times are passed in, never read.
 
+mod approvals;
 mod history;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use self::approvals::{ApprovalQuery, ApprovalStore, DueApproval, NamedApproval, Waiting};
 pub use self::history::{Assignment, HistoryStore, OVERTAKEN, Outline, OutlineRow, Step};
 use crate::domain::beat::Vitals;
 use crate::domain::change::{Group, Head, LayoutPatch};
@@ -309,11 +311,17 @@ pub trait ViewStore: Send + Sync {
 
 /// Everything a store does.
 pub trait Store:
-    StructureStore + VitalsStore + TokenStore + ViewStore + HistoryStore + 'static
+    StructureStore + VitalsStore + TokenStore + ViewStore + HistoryStore + ApprovalStore + 'static
 {
 }
-impl<T: StructureStore + VitalsStore + TokenStore + ViewStore + HistoryStore + 'static> Store
-    for T
+impl<T> Store for T where
+    T: StructureStore
+        + VitalsStore
+        + TokenStore
+        + ViewStore
+        + HistoryStore
+        + ApprovalStore
+        + 'static
 {
 }
 

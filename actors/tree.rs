@@ -7,6 +7,7 @@
 //! | `heartbeats` | " | at most a second of snapshots |
 //! | `liveness/sweep`, `liveness/notices`, `liveness/mirror` | " | nothing |
 //! | `live/0`… | " | nothing recorded; subscribers resume |
+//! | `approvals` | " | nothing: it looks again |
 //! | `tokens`, `relay` | " | nothing |
 //! | `shards/0`… | " | its actors, which start again when talked to |
 //! | └ workspace | with backoff; quarantined at the third failure in a minute | nothing |
@@ -21,6 +22,8 @@ use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use crate::address::Address;
+use crate::approvals::expiry::Expiry;
+use crate::approvals::{Approvals, Rules};
 use crate::cells::Marked;
 use crate::context::Context;
 use crate::directory::Directory;
@@ -58,6 +61,7 @@ pub struct Settings {
     pub patience: Patience,
     /// Between two sweeps.
     pub sweep_every: Duration,
+    pub approvals: Rules,
 }
 
 /// Why the runtime did not start.
@@ -79,6 +83,7 @@ pub struct Tree {
     directory: Directory,
     tokens: Tokens,
     live: Live,
+    approvals: Approvals,
     addresses: Addresses,
 }
 
@@ -132,6 +137,14 @@ impl Tree {
 
         let mut children = singletons(&context, &ports, &addresses, &live);
         children.extend(liveness(&directory, &ports, sweep, pulse, settings.sweep_every));
+        let approvals = Approvals {
+            directory: directory.clone(),
+            store: Arc::clone(&ports.store),
+            clock: Arc::clone(&ports.clock),
+            expiry: Address::default(),
+            rules: settings.approvals,
+        };
+        children.push(approvals_child(&approvals, &context));
         let relay = RelayActor {
             address: Address::default(),
             context: context.clone(),
@@ -149,7 +162,7 @@ impl Tree {
         directory.set_root(root.clone());
         let tokens = Tokens::new(indexes, ports.store, ports.clock);
         info!(workspaces = directory.context().indexes.cells.len(), recorded, "the tree runs");
-        Ok(Self { root, ended, directory, tokens, live, addresses })
+        Ok(Self { root, ended, directory, tokens, live, approvals, addresses })
     }
 
     /// Returns the handle to workspaces.
@@ -165,6 +178,11 @@ impl Tree {
     /// Returns the handle to the live hub.
     pub fn live(&self) -> Live {
         self.live.clone()
+    }
+
+    /// Returns the handle to requests for approval.
+    pub fn approvals(&self) -> Approvals {
+        self.approvals.clone()
     }
 
     /// Waits until the root has ended, which without [`Tree::stop`] means that it gave up.
@@ -251,6 +269,12 @@ fn child<A: Actor<Arguments = ()> + Clone>(
     actor: A,
 ) -> Arc<dyn Child> {
     Arc::new(Singleton { name: name.to_owned(), actor, address })
+}
+
+fn approvals_child(approvals: &Approvals, context: &Context) -> Arc<dyn Child> {
+    let address = approvals.expiry.clone();
+    let (context, directory) = (context.clone(), approvals.directory.clone());
+    child("approvals", address.clone(), Expiry { address, context, directory })
 }
 
 fn singletons(

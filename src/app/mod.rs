@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use isomer_actors::approvals::Rules;
 use isomer_actors::directory::Directory;
 use isomer_actors::indexes::Patience;
 use isomer_actors::ports::{LivenessMirror, Relay, Store};
@@ -20,7 +21,7 @@ use tracing::{error, info, warn};
 use uuid::Uuid;
 
 use crate::clock::SystemClock;
-use crate::config::{Config, LivenessConfig, StoreConfig};
+use crate::config::{ApprovalsConfig, Config, LivenessConfig, StoreConfig};
 use crate::egress::{Gate, HttpAgents};
 use crate::history::History;
 use crate::http;
@@ -93,7 +94,11 @@ pub async fn run(
     let (mirror, relay) = connect_mirror(&config)?;
     let registry = Registry::new();
     let ports = Ports { store: Arc::clone(&store), mirror, relay, clock: Arc::new(SystemClock) };
-    let settings = Settings { patience: patience(&config.liveness), sweep_every: SWEEP_EVERY };
+    let settings = Settings {
+        patience: patience(&config.liveness),
+        sweep_every: SWEEP_EVERY,
+        approvals: approval_rules(config.approvals),
+    };
     let empty = store.is_empty().await.map_err(StartError::Load)?;
     let metrics = KeyMetrics::new(&registry)?;
     let custody = open_keys(&config, key_store, metrics).await?;
@@ -234,6 +239,10 @@ fn patience(config: &LivenessConfig) -> Patience {
     }
 }
 
+fn approval_rules(config: ApprovalsConfig) -> Rules {
+    Rules { lifetime: config.timeout, required: if config.two_person { 2 } else { 1 } }
+}
+
 fn shared(
     config: &Config,
     tree: &Tree,
@@ -250,6 +259,7 @@ fn shared(
         directory: tree.directory(),
         tokens: tree.tokens(),
         live: tree.live(),
+        approvals: tree.approvals(),
         host,
         hosted_at,
         agents: Arc::new(HttpAgents::default()),

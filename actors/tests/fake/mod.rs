@@ -1,5 +1,7 @@
 //! Fakes at the ports: a store in memory that fails on demand.
 
+mod approvals;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -81,6 +83,7 @@ struct Rows {
     tokens: HashSet<WorkspaceId>,
     events: Vec<Recorded>,
     written: Vec<Vec<VitalsRow>>,
+    approvals: approvals::Requests,
 }
 
 #[derive(Default)]
@@ -92,6 +95,7 @@ pub struct FakeStore {
     lost_answers: AtomicUsize,
     panics: AtomicUsize,
     away: AtomicBool,
+    hidden: AtomicBool,
     poisoned: Mutex<Option<WorkspaceId>>,
     refusing: Mutex<Option<(WorkspaceId, Refusal)>>,
     pub layouts: Mutex<Vec<(WorkspaceId, LayoutPatch)>>,
@@ -131,6 +135,13 @@ impl FakeStore {
     }
     pub fn away(&self, yes: bool) {
         self.away.store(yes, Ordering::SeqCst);
+    }
+    /// Lets nobody find what is due.
+    pub fn hide_due(&self, yes: bool) {
+        self.hidden.store(yes, Ordering::SeqCst);
+    }
+    fn reached(&self, operation: &'static str) -> Result<(), StoreError> {
+        if self.away.load(Ordering::SeqCst) { Err(unavailable(operation)) } else { Ok(()) }
     }
     /// Panics whenever this row is loaded.
     pub fn poison(&self, id: WorkspaceId) {
@@ -173,7 +184,7 @@ fn apply(rows: &mut Rows, change: &Change) {
         match effect {
             Effect::IssueToken(_) => _ = rows.tokens.insert(change.after.id),
             Effect::RevokeTokens => _ = rows.tokens.remove(&change.after.id),
-            _ => {}
+            other => approvals::apply(&mut rows.approvals, change, other),
         }
     }
 }
@@ -228,6 +239,10 @@ impl StructureStore for FakeStore {
         let mut outcomes = Vec::new();
         {
             let mut rows = self.rows.lock();
+            let refusal = |change: &Change| approvals::refusal(&rows.approvals, change);
+            if let Some(refusal) = groups.iter().flatten().find_map(refusal) {
+                return Err(StoreError::Refused { operation: "commit", refusal });
+            }
             for group in groups {
                 let fits = group.iter().all(|change| {
                     let head = rows.records.get(&change.after.id).map(|(_, head)| *head);
