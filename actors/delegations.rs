@@ -16,9 +16,9 @@ use tracing::{Instrument, debug, debug_span, warn};
 use crate::address::Address;
 use crate::api::RuntimeError;
 use crate::directory::Directory;
+use crate::domain::change::Effect;
 use crate::domain::delegation::{Delegation, Status, Step, Turn, result_text, turned};
 use crate::domain::message::{Message, NewMessage, Origin, State as MessageState, priority};
-use crate::domain::change::Effect;
 use crate::mailroom::MailError;
 use crate::ports::DelegationKey;
 

@@ -95,6 +95,11 @@ impl Directory {
         self.context.indexes.hierarchy.read().may_talk(a, b)
     }
 
+    /// Returns whether one workspace is an ancestor of another.
+    pub fn is_above(&self, above: WorkspaceId, id: WorkspaceId) -> bool {
+        self.context.indexes.hierarchy.read().is_above(above, id)
+    }
+
     /// Returns the direct relations of a workspace.
     pub fn peers(&self, id: WorkspaceId) -> Peers {
         self.context.indexes.hierarchy.read().peers(id)

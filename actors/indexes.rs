@@ -153,7 +153,11 @@ impl Indexes {
                 | Effect::KeepSecrets(_)
                 | Effect::AssignAgent { .. }
                 | Effect::RetireAgent { .. }
-                | Effect::MoveAgent { .. } => {}
+                | Effect::MoveAgent { .. }
+                | Effect::RequestApproval(_)
+                | Effect::DecideApproval(_)
+                | Effect::ExpireApproval(_)
+                | Effect::WithdrawApprovals => {}
             }
         }
     }

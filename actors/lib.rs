@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod api;
+pub mod approvals;
 pub mod cells;
 mod context;
 pub mod delegations;

@@ -32,6 +32,7 @@ pub struct Metrics {
     pub messages_posted: IntCounter,
     /// By terminal state.
     pub messages_ended: IntCounterVec,
+    pub approvals_pending: IntGauge,
 }
 
 impl Metrics {
@@ -51,11 +52,14 @@ impl Metrics {
             registry.register(Box::new(histogram.clone()))?;
             Ok::<_, prometheus::Error>(histogram)
         };
-        let resident = IntGauge::new("isomer_workspace_actors", "Workspace actors running")?;
-        registry.register(Box::new(resident.clone()))?;
         let ended = Opts::new("isomer_messages_ended_total", "Messages that came to their end");
         let messages_ended = IntCounterVec::new(ended, &["state"])?;
         registry.register(Box::new(messages_ended.clone()))?;
+        let gauge = |name: &str, help: &str| {
+            let gauge = IntGauge::new(name, help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok::<_, prometheus::Error>(gauge)
+        };
         Ok(Self {
             beats: counter("isomer_heartbeats_total", "Heartbeats accepted")?,
             events_recorded: counter("isomer_events_recorded_total", "Events recorded")?,
@@ -109,7 +113,7 @@ impl Metrics {
             )?,
             restarts: counter("isomer_restarts_total", "Actors restarted")?,
             quarantines: counter("isomer_quarantines_total", "Workspaces quarantined")?,
-            resident,
+            resident: gauge("isomer_workspace_actors", "Workspace actors running")?,
             overloaded: counter("isomer_overloaded_total", "Calls turned away at the door")?,
             ledger_batch: histogram(
                 "isomer_ledger_batch_steps",
@@ -125,6 +129,10 @@ impl Metrics {
             )?,
             messages_posted: counter("isomer_messages_posted_total", "Messages kept")?,
             messages_ended,
+            approvals_pending: gauge(
+                "isomer_approvals_pending",
+                "Requests for approval that nobody has decided yet",
+            )?,
         })
     }
 }

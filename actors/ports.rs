@@ -5,6 +5,7 @@
 //! Every method is bounded in time by its implementation and may be cancelled
 //! only where it says so. Times are passed in, never read.
 
+mod approvals;
 mod delegations;
 mod history;
 mod messages;
@@ -18,6 +19,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use self::approvals::{ApprovalQuery, ApprovalStore, DueApproval, NamedApproval, Waiting};
 pub use self::delegations::{DelegationKey, DelegationStore};
 pub use self::history::{Assignment, HistoryStore, OVERTAKEN, Outline, OutlineRow, Step};
 pub use self::messages::{Lease, MessageOutcome, MessageQuery, MessageStep, MessageStore, Posted};
@@ -316,12 +318,27 @@ pub trait ViewStore: Send + Sync {
 
 /// Everything a store does.
 pub trait Store:
-    StructureStore + VitalsStore + TokenStore + ViewStore + HistoryStore + MessageStore + DelegationStore + 'static
+    StructureStore
+    + VitalsStore
+    + TokenStore
+    + ViewStore
+    + HistoryStore
+    + MessageStore
+    + DelegationStore
+    + ApprovalStore
+    + 'static
 {
 }
-impl<
-    T: StructureStore + VitalsStore + TokenStore + ViewStore + HistoryStore + MessageStore + DelegationStore + 'static,
-> Store for T
+impl<T> Store for T where
+    T: StructureStore
+        + VitalsStore
+        + TokenStore
+        + ViewStore
+        + HistoryStore
+        + MessageStore
+        + DelegationStore
+        + ApprovalStore
+        + 'static
 {
 }
 

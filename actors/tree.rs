@@ -7,6 +7,7 @@
 //! | `heartbeats` | " | at most a second of snapshots |
 //! | `liveness/sweep`, `liveness/notices`, `liveness/mirror` | " | nothing |
 //! | `live/0`… | " | nothing recorded; subscribers resume |
+//! | `approvals` | " | nothing: it looks again |
 //! | `tokens`, `relay` | " | nothing |
 //! | `messages/ledger`, `messages/dispatch` | " | nothing acknowledged |
 //! | `delegations` | " | nothing: what moved meanwhile is found in the store |
@@ -23,6 +24,8 @@ use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use crate::address::Address;
+use crate::approvals::expiry::Expiry;
+use crate::approvals::{Approvals, Rules};
 use crate::cells::Marked;
 use crate::context::Context;
 use crate::delegations::Delegations;
@@ -65,6 +68,7 @@ pub struct Settings {
     /// Between two sweeps.
     pub sweep_every: Duration,
     pub mail: MailSettings,
+    pub approvals: Rules,
 }
 
 /// Why the runtime did not start.
@@ -86,6 +90,7 @@ pub struct Tree {
     directory: Directory,
     tokens: Tokens,
     live: Live,
+    approvals: Approvals,
     addresses: Addresses,
 }
 
@@ -143,6 +148,14 @@ impl Tree {
         children.extend(liveness(&directory, &ports, sweep, pulse, settings.sweep_every));
         let keeper = Delegations::new(directory.clone());
         children.push(child("delegations", keeper.address(), keeper));
+        let approvals = Approvals {
+            directory: directory.clone(),
+            store: Arc::clone(&ports.store),
+            clock: Arc::clone(&ports.clock),
+            expiry: Address::default(),
+            rules: settings.approvals,
+        };
+        children.push(approvals_child(&approvals, &context));
         let relay = RelayActor {
             address: Address::default(),
             context: context.clone(),
@@ -160,7 +173,7 @@ impl Tree {
         directory.set_root(root.clone());
         let tokens = Tokens::new(indexes, ports.store, ports.clock);
         info!(workspaces = directory.context().indexes.cells.len(), recorded, "the tree runs");
-        Ok(Self { root, ended, directory, tokens, live, addresses })
+        Ok(Self { root, ended, directory, tokens, live, approvals, addresses })
     }
 
     /// Returns the handle to workspaces.
@@ -181,6 +194,11 @@ impl Tree {
     /// Returns the handle to the live hub.
     pub fn live(&self) -> Live {
         self.live.clone()
+    }
+
+    /// Returns the handle to requests for approval.
+    pub fn approvals(&self) -> Approvals {
+        self.approvals.clone()
     }
 
     /// Waits until the root has ended, which without [`Tree::stop`] means that it gave up.
@@ -269,6 +287,12 @@ fn child<A: Actor<Arguments = ()> + Clone>(
     actor: A,
 ) -> Arc<dyn Child> {
     Arc::new(Singleton { name: name.to_owned(), actor, address })
+}
+
+fn approvals_child(approvals: &Approvals, context: &Context) -> Arc<dyn Child> {
+    let address = approvals.expiry.clone();
+    let (context, directory) = (context.clone(), approvals.directory.clone());
+    child("approvals", address.clone(), Expiry { address, context, directory })
 }
 
 fn singletons(

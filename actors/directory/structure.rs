@@ -125,7 +125,8 @@ impl Directory {
             let at = self.context.clock.now();
             let change = Change::new(Some(&before), after, row.head, None, vec![draft], at)
                 .with(Effect::DropLayout)
-                .with(Effect::RevokeTokens);
+                .with(Effect::RevokeTokens)
+                .with(Effect::WithdrawApprovals);
             if self.commit_group(vec![change]).await?.is_some() {
                 return Ok(());
             }
@@ -361,7 +362,8 @@ fn removal(
     let draft = Draft::new(recorded::WORKSPACE_REMOVED, payload);
     let change = Change::new(Some(&before), after, row.head, None, vec![draft], at)
         .with(Effect::DropLayout)
-        .with(Effect::RevokeTokens);
+        .with(Effect::RevokeTokens)
+        .with(Effect::WithdrawApprovals);
     Some(if options.purge { change.with(Effect::Purge) } else { change })
 }
 

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::approval::{Ballot, NewApproval};
 use super::chain;
 use super::delegation;
 use super::event::Event;
@@ -69,6 +70,14 @@ pub enum Effect {
     Delegation(delegation::Step),
     /// Adds the first secrets of a new workspace, sealed already.
     KeepSecrets(NewSecrets),
+    /// Adds a request for approval, unless too many wait already.
+    RequestApproval(Box<NewApproval>),
+    /// Adds a decision, if the request waits as it did when it was decided.
+    DecideApproval(Box<Ballot>),
+    /// Denies a request whose time is over, if it still waits.
+    ExpireApproval(Uuid),
+    /// Denies all requests that wait.
+    WithdrawApprovals,
     /// Deletes the row and everything that hangs on it, keeping its events.
     Purge,
 }

@@ -156,10 +156,7 @@ pub fn sent(delegation: &Delegation) -> Draft {
         "target_id": delegation.target,
         "task_preview": preview(&delegation.task, TASK_PREVIEW),
     });
-    Draft {
-        target_id: Some(delegation.target),
-        ..Draft::new(recorded::DELEGATION_SENT, payload)
-    }
+    Draft { target_id: Some(delegation.target), ..Draft::new(recorded::DELEGATION_SENT, payload) }
 }
 
 /// The event of a turn. `reported` by the agent itself: then it names no target (contract 03 §2).
@@ -274,7 +271,10 @@ mod tests {
             (r#"{"result":{"parts":[{"kind":"data"},{"kind":"text","text":"a"}]}}"#, "a"),
             (r#"{"result":{"message":{"parts":[{"text":"b"}]}}}"#, "b"),
             (r#"{"result":{"task":{"artifacts":[{"parts":[{"text":"c"}]}]}}}"#, "c"),
-            (r#"{"result":{"kind":"task","status":{"message":{"parts":[{"kind":"text","text":"d"}]}}}}"#, "d"),
+            (
+                r#"{"result":{"kind":"task","status":{"message":{"parts":[{"kind":"text","text":"d"}]}}}}"#,
+                "d",
+            ),
             (r#"{"error":{"code":-1}}"#, r#"{"error":{"code":-1}}"#),
             ("not json", "not json"),
         ] {

@@ -33,6 +33,14 @@ pub mod recorded {
     pub const AGENT_REPLACED: &str = "AGENT_REPLACED";
     pub const AGENT_REMOVED: &str = "AGENT_REMOVED";
     pub const AGENT_MOVED: &str = "AGENT_MOVED";
+    pub const APPROVAL_REQUESTED: &str = "APPROVAL_REQUESTED";
+    pub const APPROVAL_ESCALATED: &str = "APPROVAL_ESCALATED";
+    pub const APPROVAL_APPROVED: &str = "APPROVAL_APPROVED";
+    pub const APPROVAL_DENIED: &str = "APPROVAL_DENIED";
+    /// What agents wait for; the contract's reference never sends it (contract 03 §2).
+    pub const APPROVAL_DECIDED: &str = "APPROVAL_DECIDED";
+    /// Ours: one decision of several that a request needs.
+    pub const APPROVAL_DECISION_RECORDED: &str = "APPROVAL_DECISION_RECORDED";
 }
 
 /// Names of live-only events: told to subscribers, never stored.

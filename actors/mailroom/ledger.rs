@@ -16,9 +16,9 @@ use tracing::{Instrument, debug_span, error, warn};
 
 use super::dispatch::DispatchMsg;
 use super::{MailError, Mailroom};
+use crate::delegations::DelegationsMsg;
 use crate::domain::event::live_only;
 use crate::domain::ids::WorkspaceId;
-use crate::delegations::DelegationsMsg;
 use crate::domain::message::{Message, Origin, State as MessageState};
 use crate::ports::{MessageOutcome, MessageStep, StoreError};
 

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use isomer_actors::approvals::Rules;
 use isomer_actors::directory::Directory;
 use isomer_actors::indexes::Patience;
 use isomer_actors::mailroom::MailSettings;
@@ -21,7 +22,7 @@ use tracing::{error, info, warn};
 use uuid::Uuid;
 
 use crate::clock::SystemClock;
-use crate::config::{Config, LivenessConfig, StoreConfig};
+use crate::config::{ApprovalsConfig, Config, LivenessConfig, StoreConfig};
 use crate::egress::{Gate, HttpAgents};
 use crate::history::History;
 use crate::http;
@@ -99,6 +100,7 @@ pub async fn run(
         patience: patience(&config.liveness),
         sweep_every: SWEEP_EVERY,
         mail: mail(&config),
+        approvals: approval_rules(config.approvals),
     };
     let empty = store.is_empty().await.map_err(StartError::Load)?;
     let metrics = KeyMetrics::new(&registry)?;
@@ -245,6 +247,10 @@ fn mail(config: &Config) -> MailSettings {
     MailSettings { limit: config.mailbox_limit, ..MailSettings::default() }
 }
 
+fn approval_rules(config: ApprovalsConfig) -> Rules {
+    Rules { lifetime: config.timeout, required: if config.two_person { 2 } else { 1 } }
+}
+
 fn shared(
     config: &Config,
     tree: &Tree,
@@ -262,6 +268,7 @@ fn shared(
         tokens: tree.tokens(),
         live: tree.live(),
         mailroom: tree.mailroom(),
+        approvals: tree.approvals(),
         host,
         hosted_at,
         agents: Arc::new(HttpAgents::default()),

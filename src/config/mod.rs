@@ -43,6 +43,7 @@ pub struct Config {
     pub mailbox_limit: u32,
     /// `ISOMER_HOSTED_AGENTS` (64): agents that this server runs itself at most; 0 for none.
     pub hosted_agents: usize,
+    pub approvals: ApprovalsConfig,
 }
 
 /// The edge.
@@ -101,6 +102,15 @@ pub struct LivenessConfig {
     pub provision: Duration,
     /// The same for the runtime `hermes` (1,800 s unless given).
     pub provision_hermes: Duration,
+}
+
+/// How requests for approval are treated.
+#[derive(Clone, Copy, Debug)]
+pub struct ApprovalsConfig {
+    /// `APPROVAL_TIMEOUT_SECONDS` (600 s): what nobody decided by then is denied.
+    pub timeout: Duration,
+    /// `APPROVALS_TWO_PERSON` (0): each request needs the approval of two different identities.
+    pub two_person: bool,
 }
 
 /// What agents and clients are told of this server, and which deployment it is part of.

@@ -3,6 +3,7 @@
 pub mod a2a;
 pub mod admin;
 pub mod agents;
+pub mod approvals;
 pub mod canvas;
 pub mod cors;
 pub mod delegations;
@@ -43,6 +44,7 @@ pub fn api() -> Api {
         .merge(a2a::router())
         .merge(admin::router())
         .merge(agents::router())
+        .merge(approvals::router())
         .merge(canvas::router())
         .merge(delegations::router())
         .merge(events::router())

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use isomer_actors::approvals::Approvals;
 use isomer_actors::directory::Directory;
 use isomer_actors::live::Live;
 use isomer_actors::mailroom::Mailroom;
@@ -42,6 +43,7 @@ pub struct Shared {
     pub rotating: Arc<Mutex<()>>,
     pub live: Live,
     pub mailroom: Mailroom,
+    pub approvals: Approvals,
     pub host: Host,
     /// Where the agents of `host` listen.
     pub hosted_at: Addresses,

@@ -152,7 +152,8 @@ async fn tasks_that_cannot_be_done_have_failed(mode: Mode) {
     let admin = server.admin();
     let elsewhere = admin.create(json!({"name": "elsewhere"})).await;
     let cousin = Agent::start(Mood::Echo).await;
-    let (cousin_id, _) = cousin.join(&admin, json!({"name": "cousin", "parent_id": elsewhere})).await;
+    let (cousin_id, _) =
+        cousin.join(&admin, json!({"name": "cousin", "parent_id": elsewhere})).await;
     let denied = delegate(&own, &lead, json!({"target_id": cousin_id, "task": "x"})).await;
     let row = until(&own, &lead, &denied, "failed").await;
     assert!(row["error"].as_str().unwrap().starts_with("access denied"), "{row}");

@@ -1,5 +1,7 @@
 //! Fakes at the ports: a store in memory that fails on demand.
 
+mod approvals;
+mod delegations;
 mod messages;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -82,7 +84,9 @@ struct Rows {
     vitals: HashMap<WorkspaceId, Vitals>,
     tokens: HashSet<WorkspaceId>,
     events: Vec<Recorded>,
+    delegations: Vec<isomer_actors::domain::delegation::Delegation>,
     written: Vec<Vec<VitalsRow>>,
+    approvals: approvals::Requests,
 }
 
 #[derive(Default)]
@@ -94,6 +98,7 @@ pub struct FakeStore {
     lost_answers: AtomicUsize,
     panics: AtomicUsize,
     away: AtomicBool,
+    hidden: AtomicBool,
     poisoned: Mutex<Option<WorkspaceId>>,
     refusing: Mutex<Option<(WorkspaceId, Refusal)>>,
     pub layouts: Mutex<Vec<(WorkspaceId, LayoutPatch)>>,
@@ -136,6 +141,13 @@ impl FakeStore {
     pub fn away(&self, yes: bool) {
         self.away.store(yes, Ordering::SeqCst);
     }
+    /// Lets nobody find what is due.
+    pub fn hide_due(&self, yes: bool) {
+        self.hidden.store(yes, Ordering::SeqCst);
+    }
+    fn reached(&self, operation: &'static str) -> Result<(), StoreError> {
+        if self.away.load(Ordering::SeqCst) { Err(unavailable(operation)) } else { Ok(()) }
+    }
     /// Panics whenever this row is loaded.
     pub fn poison(&self, id: WorkspaceId) {
         *self.poisoned.lock() = Some(id);
@@ -177,7 +189,8 @@ fn apply(rows: &mut Rows, change: &Change) {
         match effect {
             Effect::IssueToken(_) => _ = rows.tokens.insert(change.after.id),
             Effect::RevokeTokens => _ = rows.tokens.remove(&change.after.id),
-            _ => {}
+            Effect::Delegation(step) => delegations::apply(&mut rows.delegations, change, step),
+            other => approvals::apply(&mut rows.approvals, change, other),
         }
     }
 }
@@ -233,6 +246,13 @@ impl StructureStore for FakeStore {
         let mut outcomes = Vec::new();
         {
             let mut rows = self.rows.lock();
+            let refusal = |change: &Change| {
+                let delegated = || delegations::refusal(&rows.delegations, change);
+                approvals::refusal(&rows.approvals, change).or_else(delegated)
+            };
+            if let Some(refusal) = groups.iter().flatten().find_map(refusal) {
+                return Err(StoreError::Refused { operation: "commit", refusal });
+            }
             for group in groups {
                 let fits = group.iter().all(|change| {
                     let head = rows.records.get(&change.after.id).map(|(_, head)| *head);

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use isomer_actors::api::RuntimeError;
 use isomer_actors::domain::beat::Beat;
+use isomer_actors::domain::change::Effect;
+use isomer_actors::domain::delegation::{Delegation, Kind, Status, Step, sent};
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::message::{
     Delivery, MAX_ATTEMPTS, Message, NewMessage, Origin, State, priority,
@@ -305,4 +308,43 @@ async fn a_killed_server_leaves_a_lease_that_ends() {
     let delivered = second.ended("a").await;
     assert_eq!((delivered.state, delivered.attempts), (State::Delivered, 1));
     assert_eq!(second.player.handed(), ["a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delegation_whose_message_was_never_posted_is_taken_up() {
+    let mail = mail().await;
+    let (lead, worker) = (mail.world.online().await, mail.world.online().await);
+    let id = Uuid::new_v4();
+    let delegation = Delegation {
+        id,
+        result_id: Uuid::new_v4(),
+        source: lead,
+        delegation_id: id.to_string(),
+        target: worker,
+        task: "count".to_owned(),
+        kind: Kind::Delegated,
+        status: Status::Pending,
+        error: None,
+        result: None,
+        was_queued: false,
+        key: None,
+        created_at: start(),
+        result_at: None,
+    };
+    // Killed between the row and its message: nobody was told to begin.
+    let effect = Effect::Delegation(Step::Open(Box::new(delegation.clone())));
+    let draft = sent(&delegation);
+    mail.world.directory.record(lead, vec![draft], vec![effect]).await.unwrap();
+    let delivered = {
+        tokio::time::sleep(SECOND * 20).await;
+        mail.ended(&id.to_string()).await
+    };
+    assert_eq!((delivered.state, delivered.new.to), (State::Delivered, worker));
+    tokio::time::sleep(SECOND).await;
+    let ended = mail.world.store.delegation_rows().remove(0);
+    assert_eq!((ended.status, ended.result.as_deref()), (Status::Completed, Some("{}")));
+    assert_eq!(mail.player.handed().len(), 1);
+    // Given twice in one moment, it is one.
+    let again = mail.world.directory.delegate(delegation).await;
+    assert!(matches!(again, Err(RuntimeError::Superseded)), "{again:?}");
 }

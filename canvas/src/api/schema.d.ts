@@ -195,6 +195,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what was asked for, decided or not, newest first. */
+        get: operations["listApprovals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/approvals/pending": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what waits for a decision, newest first. */
+        get: operations["listPendingApprovals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/canvas/digest": {
         parameters: {
             query?: never;
@@ -755,6 +789,65 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/workspaces/{id}/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what a workspace asked for, newest first. */
+        get: operations["listWorkspaceApprovals"];
+        put?: never;
+        /**
+         * Asks for approval.
+         * @description The parent of the workspace hears of it. What nobody decides in time is denied.
+         */
+        post: operations["requestApproval"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/approvals/{approval_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns one request: for who waits for its end, and for workspaces above it. */
+        get: operations["getApproval"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/approvals/{approval_id}/decide": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decides a request.
+         * @description For administrators, and for agents of workspaces above the one that asked; never for that one. Of
+         *     several decisions at once one wins.
+         */
+        post: operations["decideApproval"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/workspaces/{id}/events/stream": {
         parameters: {
             query?: never;
@@ -1164,6 +1257,103 @@ export interface components {
          * @enum {string}
          */
         AgentStatus: "active" | "replaced" | "removed";
+        /** @description What an agent asked for, and what became of it. */
+        Approval: {
+            action: string;
+            /**
+             * Format: int32
+             * @description How many different identities have approved.
+             */
+            approvals: number;
+            /**
+             * Format: int32
+             * @description How many must.
+             */
+            approvals_required: number;
+            /** @description For who decides. */
+            context: Record<string, never>;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            decided_at: string | null;
+            /** @description What the last who decided wanted to be called; `auto-expired` when nobody did in time. */
+            decided_by: string | null;
+            /** @description Who that was, as authenticated. */
+            decided_by_identity: string | null;
+            /** @description In the order they were made. */
+            decisions: components["schemas"]["ApprovalDecision"][];
+            /**
+             * Format: date-time
+             * @description From then on it counts as denied.
+             */
+            expires_at: string;
+            /** Format: uuid */
+            id: string;
+            reason: string | null;
+            /** @description The credential it was made with. */
+            requested_by: string;
+            status: components["schemas"]["ApprovalStatus"];
+            task_id: string | null;
+            /** Format: uuid */
+            workspace_id: string;
+            /** @description In lists of several workspaces. */
+            workspace_name?: string;
+        };
+        /** @description A decision that counts. */
+        ApprovalDecided: {
+            /** Format: uuid */
+            approval_id: string;
+            /**
+             * Format: int32
+             * @description How many have approved, where more than one must.
+             */
+            approvals?: number;
+            /**
+             * Format: int32
+             * @description How many must, where more than one must.
+             */
+            approvals_required?: number;
+            /** @description `pending` while more must approve. */
+            status: components["schemas"]["ApprovalStatus"];
+        };
+        /** @description What one of those who decide has said. */
+        ApprovalDecision: {
+            /** Format: date-time */
+            decided_at: string;
+            /** @description What they wanted to be called. */
+            decided_by: string;
+            /** @description Who they were, as authenticated. */
+            decided_by_identity: string;
+            decision: components["schemas"]["Verdict"];
+        };
+        /** @description A page of requests. */
+        ApprovalPage: {
+            approvals: components["schemas"]["Approval"][];
+            /** @description For the next page; null on the last. */
+            cursor: string | null;
+        };
+        /** @description A request that waits. */
+        ApprovalRequested: {
+            /** Format: uuid */
+            approval_id: string;
+            /**
+             * Format: int32
+             * @description How many different identities must approve.
+             */
+            approvals_required: number;
+            /**
+             * Format: date-time
+             * @description From then on it counts as denied.
+             */
+            expires_at: string;
+            /** @description Always `pending`. */
+            status: string;
+        };
+        /**
+         * @description Life of a request. `Escalated` is part of the agreed spelling and never set.
+         * @enum {string}
+         */
+        ApprovalStatus: "pending" | "approved" | "denied" | "escalated";
         /** @description Where workspaces lie. */
         Arrangement: {
             /** @description At most 10,000, each workspace once. */
@@ -1328,6 +1518,15 @@ export interface components {
             id: string;
             status: components["schemas"]["WorkspaceStatus"];
             workspace_access: components["schemas"]["WorkspaceAccess"];
+        };
+        /** @description What somebody says to a request. */
+        DecideApproval: {
+            /**
+             * @description What they want to be called, `human` unless given; at most 200 bytes. Who they are is
+             *     stored beside it.
+             */
+            decided_by?: string | null;
+            decision: components["schemas"]["Verdict"];
         };
         /** @description There is no such workspace, or no more. */
         Deleted: {
@@ -1572,6 +1771,13 @@ export interface components {
         };
         /** @description A text frame of `GET /ws`. */
         LiveEvent: {
+            /**
+             * Format: uuid
+             * @description Of `APPROVAL_DECIDED`, as in its payload.
+             */
+            approval_id?: string;
+            /** @description Of `APPROVAL_DECIDED`, as in its payload. */
+            decided_by?: string;
             /** @description The type, such as `WORKSPACE_ONLINE`. */
             event: string;
             /** @description Depends on the type. */
@@ -1581,6 +1787,8 @@ export interface components {
              * @description Position in the global order: of recorded events, for subscribers that gave `since`.
              */
             seq?: number;
+            /** @description Of `APPROVAL_DECIDED`, as in its payload. */
+            status?: string;
             /** Format: date-time */
             timestamp: string;
             /**
@@ -1824,6 +2032,22 @@ export interface components {
          * @enum {string}
          */
         RemovedAs: "removed" | "purged";
+        /** @description What an agent asks for. */
+        RequestApproval: {
+            /** @description What it wants to do; at most 1,000 bytes. */
+            action: string;
+            /**
+             * Format: int32
+             * @description How many different identities must approve. The server may want more.
+             */
+            approvers_required?: number | null;
+            /** @description For who decides; at most 16,384 bytes as compact JSON. */
+            context?: Record<string, never> | null;
+            /** @description At most 10,000 bytes. */
+            reason?: string | null;
+            /** @description At most 200 bytes. */
+            task_id?: string | null;
+        };
         /** @description How to restart. */
         RestartWorkspace: {
             /** @description It is answered as `reset_session`. */
@@ -1989,8 +2213,17 @@ export interface components {
         StoreKind: "sqlite" | "postgres";
         /** @description The `data` of a server-sent event. */
         StreamedEvent: {
+            /**
+             * Format: uuid
+             * @description Of `APPROVAL_DECIDED`, as in its data.
+             */
+            approval_id?: string;
             /** @description Depends on the type. */
             data: unknown;
+            /** @description Of `APPROVAL_DECIDED`, as in its data. */
+            decided_by?: string;
+            /** @description Of `APPROVAL_DECIDED`, as in its data. */
+            status?: string;
             /**
              * Format: int64
              * @description Milliseconds since 1970.
@@ -2068,6 +2301,11 @@ export interface components {
             /** Format: uuid */
             workspace_id: string;
         };
+        /**
+         * @description What somebody says to a request.
+         * @enum {string}
+         */
+        Verdict: "approved" | "denied";
         /** @description Where people look. */
         Viewport: {
             /** Format: double */
@@ -2710,6 +2948,68 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listApprovals: {
+        parameters: {
+            query?: {
+                /** @description Only those with this status. */
+                status?: components["schemas"]["ApprovalStatus"];
+                /** @description The `cursor` of an answer: what is older. */
+                cursor?: string;
+                /** @description How many at most; 50 unless given. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalPage"];
+                };
+            };
+            /** @description A parameter is not acceptable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listPendingApprovals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description At most 50 */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"][];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -4360,6 +4660,208 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listWorkspaceApprovals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description At most 50 */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"][];
+                };
+            };
+            /** @description The id is not a UUID */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    requestApproval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RequestApproval"];
+            };
+        };
+        responses: {
+            /** @description It waits */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalRequested"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            408: components["responses"]["RequestTimeout"];
+            /** @description It is removed */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["ContentTooLarge"];
+            /** @description 100 of its requests wait, or the rate limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getApproval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+                /** @description The request */
+                approval_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
+            /** @description The id is not a UUID */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such request */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    decideApproval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace that asked */
+                id: string;
+                /** @description The request */
+                approval_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecideApproval"];
+            };
+        };
+        responses: {
+            /** @description Decided, or one of several approvals it needs */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalDecided"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            /** @description The workspace's own token */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such request, or it is decided or over */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            408: components["responses"]["RequestTimeout"];
+            /** @description This identity has approved it already, and another one must */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["ContentTooLarge"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };

@@ -274,4 +274,3 @@ fn bounded(
 fn missing(field: &str, invalid: &str) -> ApiError {
     ApiError::bad_request(invalid).field(field, "it is required")
 }
-

@@ -4,6 +4,7 @@
 //! rows are locked in the order of their ids, and the sequence last and shortest.
 
 mod agents;
+mod approvals;
 mod codec;
 mod custody;
 mod data_keys;

@@ -16,7 +16,10 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
 use super::codec::{Columns, classify, is_retryable, unknown};
-use super::{PgStore, agents, data_keys, delegations, events, key_audit, secrets, tokens, views, workspaces};
+use super::{
+    PgStore, agents, approvals, data_keys, delegations, events, key_audit, secrets, tokens, views,
+    workspaces,
+};
 use crate::keys::ports::{AuditRow, NewDataKey};
 
 const LOAD: &str = "load workspaces";
@@ -228,6 +231,18 @@ async fn carry_out(connection: &mut PgConnection, changes: &[&Change]) -> Result
                 }
                 Effect::Delegation(step) => {
                     delegations::take(connection, id, step, at, COMMIT).await?;
+                }
+                Effect::RequestApproval(new) => {
+                    approvals::request(connection, id, new, at, COMMIT).await?;
+                }
+                Effect::DecideApproval(ballot) => {
+                    approvals::decide(connection, id, ballot, at, COMMIT).await?;
+                }
+                Effect::ExpireApproval(approval) => {
+                    approvals::expire(connection, *approval, at, COMMIT).await?;
+                }
+                Effect::WithdrawApprovals => {
+                    approvals::withdraw(connection, id, at, COMMIT).await?;
                 }
                 Effect::SampleError(text) => {
                     sqlx::query("UPDATE workspaces SET last_sample_error = $2 WHERE id = $1")

@@ -4,6 +4,7 @@
 //! of their own and never wait for the writer.
 
 mod agents;
+mod approvals;
 mod codec;
 mod custody;
 mod data_keys;

@@ -14,8 +14,8 @@ use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::codec::{Columns, classify, unknown};
 use super::{
-    SqliteStore, agents, data_keys, delegations, events, key_audit, secrets, tokens, views,
-    workspaces,
+    SqliteStore, agents, approvals, data_keys, delegations, events, key_audit, secrets, tokens,
+    views, workspaces,
 };
 use crate::keys::ports::{AuditRow, NewDataKey};
 
@@ -219,6 +219,14 @@ async fn carry_out(
         Effect::MoveAgent { agent_id, to } => {
             agents::hand_over(connection, *agent_id, *to, COMMIT).await
         }
+        Effect::RequestApproval(new) => approvals::request(connection, id, new, at, COMMIT).await,
+        Effect::DecideApproval(ballot) => {
+            approvals::decide(connection, id, ballot, at, COMMIT).await
+        }
+        Effect::ExpireApproval(approval) => {
+            approvals::expire(connection, *approval, at, COMMIT).await
+        }
+        Effect::WithdrawApprovals => approvals::withdraw(connection, id, at, COMMIT).await,
         Effect::SampleError(text) => {
             sqlx::query("UPDATE workspaces SET last_sample_error = $2 WHERE id = $1")
                 .bind(id.to_string())
