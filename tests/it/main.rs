@@ -15,6 +15,7 @@ mod hosted;
 mod keeping;
 mod keys;
 mod live;
+mod mcp;
 mod messages;
 mod openapi;
 mod organisation;
