@@ -36,7 +36,7 @@ impl Sdk {
         Client::new(&address, None).get("/seen").await.expect(200)
     }
 
-    /// Its last call: method and version.
+    /// Its last call: method, version, and the extensions that are asked for.
     async fn last_call(&self) -> Value {
         self.seen().await["calls"].as_array().unwrap().last().unwrap().clone()
     }
@@ -99,7 +99,8 @@ async fn every_client_reaches_every_agent(mode: Mode) {
             for agent in 0..3 {
                 let ids = [&stage.python.id, &stage.javascript.id, &stage.built_in];
                 let to = ids[agent].clone();
-                let fields = json!({"call": call, "version": version, "parts": text("grüße")});
+                let mut fields = json!({"call": call, "version": version, "parts": text("grüße")});
+                fields["extensions"] = json!(["urn:example:extension"]);
                 each_client!(stage, stage.command(&to, fields.clone()), |name, got| {
                     let events = got.events();
                     let case = format!("{name} to agent {agent}, {call} {version}: {events:?}");
@@ -109,7 +110,8 @@ async fn every_client_reaches_every_agent(mode: Mode) {
                     assert_eq!(message["role"], "ROLE_AGENT", "{case}");
                     if let Some(sdk) = stage.sdks().get(agent) {
                         // A pair of one generation is not translated.
-                        assert_eq!(sdk.last_call().await, json!([method, version]), "{case}");
+                        let expected = json!([method, version, "urn:example:extension"]);
+                        assert_eq!(sdk.last_call().await, expected, "{case}");
                     }
                 });
             }

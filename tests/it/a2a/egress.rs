@@ -107,14 +107,18 @@ async fn agents_that_misbehave_are_bounded(mode: Mode) {
     let agent = Scripted::start(answer("201 Created", "", r#"{"n":1.50}"#)).await;
     let (id, _) = agent.join(&admin, "plain").await;
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    let reply = send(&admin, &id, &[("traceparent", trace), ("a2a-version", "1.0")]).await;
+    let passed = [
+        ("traceparent", trace),
+        ("a2a-version", "1.0"),
+        ("a2a-extensions", "urn:one"),
+        ("x-a2a-extensions", "urn:two"),
+    ];
+    let reply = send(&admin, &id, &passed).await;
     assert_eq!((reply.status.as_u16(), reply.text.as_str()), (201, r#"{"n":1.50}"#));
     let seen = agent.requests().concat();
-    assert!(
-        seen.contains(&format!("traceparent: {trace}\r\na2a-version: 1.0\r\n"))
-            || seen.contains(&format!("a2a-version: 1.0\r\ntraceparent: {trace}\r\n")),
-        "{seen}"
-    );
+    for (name, value) in passed {
+        assert!(seen.contains(&format!("\r\n{name}: {value}\r\n")), "{name}: {seen}");
+    }
     assert!(!seen.to_lowercase().contains("authorization"), "no credential is passed on");
     drop(agent);
     let unreachable = send(&admin, &id, &[]).await.expect(502);
