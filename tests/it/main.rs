@@ -22,5 +22,6 @@ mod page;
 mod redis_adapters;
 mod schema_page;
 mod sdk_agents;
+mod sdk_clients;
 mod stores;
 mod support;
