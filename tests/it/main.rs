@@ -7,6 +7,7 @@ mod access;
 mod bad_input;
 mod canvas;
 mod deaths;
+mod delivery_mode;
 mod events;
 mod first_light;
 mod hosted;

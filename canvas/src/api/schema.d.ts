@@ -1140,6 +1140,7 @@ export interface components {
              */
             budget_limit?: number | null;
             canvas?: components["schemas"]["CanvasPoint"] | null;
+            delivery_mode?: components["schemas"]["DeliveryMode"] | null;
             /** @description Its agent runs elsewhere. */
             external?: boolean | null;
             /** @description Must be empty: memories are not kept yet. */
@@ -1199,6 +1200,11 @@ export interface components {
             status?: components["schemas"]["WorkspaceStatus"];
             workspace_id: string;
         };
+        /**
+         * @description How messages reach the agent of a workspace.
+         * @enum {string}
+         */
+        DeliveryMode: "push" | "poll";
         /** @description The workspaces that get a secret. */
         Dependents: {
             dependents: string[];
@@ -1532,6 +1538,7 @@ export interface components {
         /** @description What to change. Absent fields stay; null empties `role`, `parent_id` and `workspace_dir`. */
         PatchWorkspace: {
             collapsed?: boolean | null;
+            delivery_mode?: components["schemas"]["DeliveryMode"] | null;
             name?: string | null;
             /**
              * Format: uuid
@@ -1578,14 +1585,18 @@ export interface components {
         Register: {
             /** @description At most 262,144 bytes. */
             agent_card: unknown;
+            delivery_mode?: components["schemas"]["DeliveryMode"] | null;
             /** Format: uuid */
             id: string;
-            url: string;
+            /** @description Needed unless its messages are collected; empty counts as absent. */
+            url?: string | null;
         };
         /** @description The agent is known now. */
         Registered: {
             /** @description A token, shown once; absent when the workspace has one. */
             auth_token?: string;
+            /** @description How messages reach the agent. */
+            delivery_mode: components["schemas"]["DeliveryMode"];
             /** @description Always `registered`. */
             status: string;
         };
@@ -1874,6 +1885,8 @@ export interface components {
             collapsed: boolean;
             /** @description What the agent is doing; empty when idle. */
             current_task: string;
+            /** @description How messages reach the agent. */
+            delivery_mode: components["schemas"]["DeliveryMode"];
             /**
              * Format: uuid
              * @description The workspace that took over.
@@ -1951,6 +1964,8 @@ export interface components {
             agent_card: unknown;
             /** @description Its children are not shown on the canvas. */
             collapsed: boolean;
+            /** @description How messages reach the agent. */
+            delivery_mode: components["schemas"]["DeliveryMode"];
             /**
              * Format: uuid
              * @description The workspace that took over.

@@ -23,6 +23,7 @@ const OLDEST: i32 = 150_000;
 const MIGRATIONS: &[Source] = &[
     (1, "structure", include_str!("../../../migrations/postgres/0001_structure.sql")),
     (2, "key custody", include_str!("../../../migrations/postgres/0002_key_custody.sql")),
+    (6, "delivery mode", include_str!("../../../migrations/postgres/0006_delivery_mode.sql")),
 ];
 
 /// Why the server could not be used.
