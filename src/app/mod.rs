@@ -19,6 +19,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
+use crate::chat_files::{ChatFiles, ChatFilesError};
 use crate::clock::SystemClock;
 use crate::config::{Config, LivenessConfig, StoreConfig};
 use crate::egress::{Gate, HttpAgents};
@@ -69,6 +70,8 @@ pub enum AppError {
     AdminToken { path: std::path::PathBuf, source: std::io::Error },
     #[error(transparent)]
     Keys(#[from] SetupError),
+    #[error("chat files cannot be kept")]
+    ChatFiles(#[from] ChatFilesError),
     #[error("the system gives no randomness")]
     Randomness,
     #[error("metrics cannot be registered")]
@@ -101,7 +104,9 @@ pub async fn run(
 
     let admin_token = secrets::admin_token(&config)?;
     let (hosting, agents) = agent_host(&config, &tree, &store, address);
-    let app = shared(&config, &tree, store, registry, admin_token, custody, hosting)?;
+    let chat_files = chat_files(&config, &tree.directory()).await?;
+    let kept = (store, chat_files);
+    let app = shared(&config, &tree, kept, registry, admin_token, custody, hosting)?;
     let readiness = app.readiness.clone();
     let stopping = app.stopping.clone();
     let seeds = tokio::spawn(keep_keys(app.custody.clone(), stopping.clone()));
@@ -237,7 +242,7 @@ fn patience(config: &LivenessConfig) -> Patience {
 fn shared(
     config: &Config,
     tree: &Tree,
-    store: Arc<dyn Store>,
+    (store, chat_files): (Arc<dyn Store>, ChatFiles),
     registry: Registry,
     admin_token: SecretString,
     custody: Custody,
@@ -257,6 +262,7 @@ fn shared(
         secrets: Secrets::new(custody.vault().clone(), custody.clone(), Arc::new(SystemClock)),
         custody,
         rotating: Arc::default(),
+        chat_files,
         store,
         clock: Arc::new(SystemClock),
         limits: Limits::new(config.http.rate_limit),
@@ -270,6 +276,13 @@ fn shared(
         history: History::default(),
         stopping: CancellationToken::new(),
     }))
+}
+
+/// Opens the files of conversations, less those of workspaces that are gone.
+async fn chat_files(config: &Config, directory: &Directory) -> Result<ChatFiles, ChatFilesError> {
+    let directory = directory.clone();
+    let exists = move |id| directory.glimpse(id).is_some();
+    ChatFiles::open(&config.data_dir, config.chat_files_limit, exists).await
 }
 
 /// The host of the agents that this server runs itself, and where they listen.

@@ -36,6 +36,8 @@ pub struct Config {
     pub demo: bool,
     /// `A2A_IDLE_TIMEOUT_SECONDS` (300 s): an agent that sends nothing for so long is given up.
     pub a2a_idle: Duration,
+    /// `CHAT_FILES_LIMIT_MB` (1,024), in bytes: what the chat files of one workspace may take.
+    pub chat_files_limit: u64,
     /// `ISOMER_HOSTED_AGENTS` (64): agents that this server runs itself at most; 0 for none.
     pub hosted_agents: usize,
 }

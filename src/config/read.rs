@@ -88,6 +88,8 @@ impl Config {
             data_dir: env.data_dir()?,
             demo: env.flag("ISOMER_DEMO")?.unwrap_or(false),
             a2a_idle: env.seconds("A2A_IDLE_TIMEOUT_SECONDS", 1, 86_400)?.unwrap_or(secs(300)),
+            chat_files_limit: env.number("CHAT_FILES_LIMIT_MB", 1, 1_000_000)?.unwrap_or(1_024)
+                << 20,
             hosted_agents: env.number("ISOMER_HOSTED_AGENTS", 0, 10_000)?.unwrap_or(64) as usize,
         })
     }
@@ -367,6 +369,7 @@ mod tests {
             ("ISOMER_DEMO", "maybe"),
             ("ISOMER_HOSTED_AGENTS", "many"),
             ("A2A_IDLE_TIMEOUT_SECONDS", "0"),
+            ("CHAT_FILES_LIMIT_MB", "0"),
         ] {
             let error = read(&[(variable, value)]).unwrap_err();
             assert_eq!(error.variable, variable, "{error}");

@@ -4,6 +4,7 @@ pub mod a2a;
 pub mod admin;
 pub mod agents;
 pub mod canvas;
+pub mod chat;
 pub mod cors;
 pub mod edge;
 pub mod error;
@@ -42,6 +43,7 @@ pub fn api() -> Api {
         .merge(admin::router())
         .merge(agents::router())
         .merge(canvas::router())
+        .merge(chat::router())
         .merge(events::router())
         .merge(health::router())
         .merge(keys::router())

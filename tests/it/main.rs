@@ -6,6 +6,7 @@ mod a2a;
 mod access;
 mod bad_input;
 mod canvas;
+mod chat_files;
 mod deaths;
 mod delivery_mode;
 mod events;
