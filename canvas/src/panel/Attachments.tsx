@@ -42,7 +42,7 @@ function One({ id, file }: { id: string; file: Attachment }) {
       href={place.href}
       rel="noreferrer noopener"
       {...(here ? { download: file.name } : { target: "_blank" })}
-      className="inline-flex min-h-6 max-w-full items-center gap-1.5 text-accent underline underline-offset-2"
+      className="inline-flex min-h-6 max-w-full items-center gap-1.5 text-accent [&>bdi]:underline [&>bdi]:underline-offset-2"
     >
       <Icon size={14} aria-hidden className="shrink-0" />
       <span className="sr-only">{t(here ? "download" : "open_file")}</span>
@@ -58,7 +58,7 @@ function Name({ file }: { file: { name: string; size?: number } }) {
         {file.name}
       </bdi>
       {file.size !== undefined && (
-        <span className="shrink-0 text-xs text-muted no-underline">{size(file.size)}</span>
+        <span className="shrink-0 text-xs text-muted">{size(file.size)}</span>
       )}
     </>
   );
@@ -73,7 +73,7 @@ export function Chosen(props: {
   const { t } = useTranslation("panel");
   if (props.files.length === 0) return null;
   return (
-    <ul aria-label={t("chosen_files")} className="mb-1.5 space-y-1">
+    <ul aria-label={t("chosen_files")} className="mb-1.5 max-h-40 space-y-1 overflow-y-auto">
       {props.files.map((file, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: the same file may be chosen twice
         <li key={index} className="flex min-w-0 items-center gap-1.5">

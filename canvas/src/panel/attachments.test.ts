@@ -27,6 +27,11 @@ describe("files among the parts of a message", () => {
     expect(attachmentsIn(parts).every((one) => one.size === undefined)).toBe(true);
   });
 
+  test("marks that turn a name around are shown", () => {
+    const part = { kind: "file", file: { uri, name: "a\u202efdp.exe" } };
+    expect(attachmentsIn([part])[0]?.name).toBe("a\ufffdfdp.exe");
+  });
+
   test("and those named beside one", () => {
     expect(attachmentsOf([{ uri, name: "a.txt", size: 0 }, {}, "x"])).toEqual([
       { uri, name: "a.txt", size: 0 },

@@ -49,8 +49,12 @@ export function attachmentsOf(list: unknown): Attachment[] {
 
 function described(uri: string, name: string, size: unknown): Attachment {
   const known = typeof size === "number" && Number.isFinite(size) && size >= 0;
-  return { uri, name: name || lastOf(uri), ...(known ? { size } : {}) };
+  return { uri, name: honest(name || lastOf(uri)), ...(known ? { size } : {}) };
 }
+
+/** Shows marks that would turn letters around, and with them the ending of a name. */
+const honest = (name: string) =>
+  name.replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
 
 const lastOf = (uri: string) => uri.split(/[?#]/)[0]?.split("/").filter(Boolean).at(-1) ?? uri;
 
