@@ -98,7 +98,7 @@ impl Indexes {
         };
         let cell = self.publish(row.id, row.status, runtime);
         cell.had_tokens.fetch_or(row.had_tokens, Ordering::Relaxed);
-        cell.set_route(row.url.as_deref(), row.budget_limit);
+        cell.set_route(&row.name, row.url.as_deref(), row.budget_limit);
         self.set_forward(row.id, row.forwarded_to);
     }
 
@@ -123,7 +123,7 @@ impl Indexes {
         let removed = row.status == Status::Removed;
         self.hierarchy.write().put(row.id, row.parent_id, removed);
         let cell = self.publish(row.id, row.status, &row.runtime);
-        cell.set_route(row.url.as_deref(), row.budget_limit);
+        cell.set_route(&row.name, row.url.as_deref(), row.budget_limit);
         self.set_forward(row.id, row.forwarded_to);
         for effect in &change.effects {
             match effect {

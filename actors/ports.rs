@@ -5,6 +5,7 @@
 //! Every method is bounded in time by its implementation and may be cancelled
 //! only where it says so. Times are passed in, never read.
 
+mod activity;
 mod history;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,10 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use self::activity::{
+    ActivityQuery, ActivityRow, ActivitySearch, ActivityStore, DayUsage, Origin, Place,
+    SEARCHED_CLOSELY,
+};
 pub use self::history::{Assignment, HistoryStore, OVERTAKEN, Outline, OutlineRow, Step};
 use crate::domain::beat::Vitals;
 use crate::domain::change::{Group, Head, LayoutPatch};
@@ -77,6 +82,7 @@ pub struct Loaded {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexRow {
     pub id: WorkspaceId,
+    pub name: String,
     pub parent_id: Option<WorkspaceId>,
     pub forwarded_to: Option<WorkspaceId>,
     pub status: Status,
@@ -303,11 +309,17 @@ pub trait ViewStore: Send + Sync {
 
 /// Everything a store does.
 pub trait Store:
-    StructureStore + VitalsStore + TokenStore + ViewStore + HistoryStore + 'static
+    StructureStore + VitalsStore + TokenStore + ViewStore + HistoryStore + ActivityStore + 'static
 {
 }
-impl<T: StructureStore + VitalsStore + TokenStore + ViewStore + HistoryStore + 'static> Store
-    for T
+impl<T> Store for T where
+    T: StructureStore
+        + VitalsStore
+        + TokenStore
+        + ViewStore
+        + HistoryStore
+        + ActivityStore
+        + 'static
 {
 }
 

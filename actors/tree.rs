@@ -5,6 +5,7 @@
 //! | root | never: ten failures of one child in ten seconds end the process | – |
 //! | `journal` | at once, with backoff | nothing acknowledged |
 //! | `heartbeats` | " | at most a second of snapshots |
+//! | `activity`, `activity/janitor` | " | nothing: the queue stays |
 //! | `liveness/sweep`, `liveness/notices`, `liveness/mirror` | " | nothing |
 //! | `live/0`… | " | nothing recorded; subscribers resume |
 //! | `tokens`, `relay` | " | nothing |
@@ -20,6 +21,8 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
+use crate::activity::janitor::Janitor;
+use crate::activity::{Activity, ActivityMsg, Batcher, Keeping};
 use crate::address::Address;
 use crate::cells::Marked;
 use crate::context::Context;
@@ -58,6 +61,8 @@ pub struct Settings {
     pub patience: Patience,
     /// Between two sweeps.
     pub sweep_every: Duration,
+    /// How long activity is kept.
+    pub activity: Keeping,
 }
 
 /// Why the runtime did not start.
@@ -79,6 +84,7 @@ pub struct Tree {
     directory: Directory,
     tokens: Tokens,
     live: Live,
+    activity: Activity,
     addresses: Addresses,
 }
 
@@ -132,6 +138,8 @@ impl Tree {
 
         let mut children = singletons(&context, &ports, &addresses, &live);
         children.extend(liveness(&directory, &ports, sweep, pulse, settings.sweep_every));
+        let activity = Activity::new(Arc::clone(&ports.clock), Arc::clone(&metrics));
+        children.extend(activities(&activity, &context, settings.activity));
         let relay = RelayActor {
             address: Address::default(),
             context: context.clone(),
@@ -149,7 +157,7 @@ impl Tree {
         directory.set_root(root.clone());
         let tokens = Tokens::new(indexes, ports.store, ports.clock);
         info!(workspaces = directory.context().indexes.cells.len(), recorded, "the tree runs");
-        Ok(Self { root, ended, directory, tokens, live, addresses })
+        Ok(Self { root, ended, directory, tokens, live, activity, addresses })
     }
 
     /// Returns the handle to workspaces.
@@ -165,6 +173,11 @@ impl Tree {
     /// Returns the handle to the live hub.
     pub fn live(&self) -> Live {
         self.live.clone()
+    }
+
+    /// Returns the handle to the activity log.
+    pub fn activity(&self) -> Activity {
+        self.activity.clone()
     }
 
     /// Waits until the root has ended, which without [`Tree::stop`] means that it gave up.
@@ -229,8 +242,10 @@ impl Tree {
         let written = self.addresses.heartbeats.call(STEP_LIMIT, BatchMsg::Flush).await;
         let _ = self.addresses.mirror.call(STEP_LIMIT, MirrorMsg::Flush).await;
         let _ = self.addresses.tokens.call(STEP_LIMIT, TokensMsg::Flush).await;
-        if !drained || written != Ok(true) {
-            warn!(drained, written = written == Ok(true), "not everything could be finished");
+        let logged = self.activity.address.call(STEP_LIMIT, ActivityMsg::Flush).await;
+        let (written, logged) = (written == Ok(true), logged == Ok(true));
+        if !drained || !written || !logged {
+            warn!(drained, written, logged, "not everything could be finished");
         }
         self.root.stop(None);
         let _ = tokio::time::timeout(STEP_LIMIT, self.ended).await;
@@ -283,6 +298,15 @@ fn singletons(
     let tokens = TokenKeeper { address: address.clone(), context: context.clone() };
     children.push(child("tokens", address, tokens));
     children
+}
+
+fn activities(activity: &Activity, context: &Context, keeping: Keeping) -> [Arc<dyn Child>; 2] {
+    let batcher = Batcher { activity: activity.clone(), context: context.clone() };
+    let janitor = Janitor { address: Address::default(), context: context.clone(), keeping };
+    [
+        child("activity", activity.address.clone(), batcher),
+        child("activity/janitor", janitor.address.clone(), janitor),
+    ]
 }
 
 fn liveness(

@@ -37,6 +37,10 @@ pub mod live_only {
     pub const TASK_UPDATED: &str = "TASK_UPDATED";
     /// An agent's answer to a message from the canvas (contract 03 §2).
     pub const A2A_RESPONSE: &str = "A2A_RESPONSE";
+    /// What an agent says to people (contract 04 §1.3).
+    pub const AGENT_MESSAGE: &str = "AGENT_MESSAGE";
+    /// A row of the activity log (contract 03 §2).
+    pub const ACTIVITY_LOGGED: &str = "ACTIVITY_LOGGED";
     /// Ours: how far a rotation of keys is. It concerns no workspace.
     pub const KEY_ROTATION: &str = "KEY_ROTATION";
 }

@@ -1,11 +1,13 @@
 //! The tree under paused time, with fakes at its ports.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod activity;
 mod fake;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use isomer_actors::activity::Keeping;
 use isomer_actors::api::{
     NewWorkspace, Patch, Registration, RemoveOptions, RunReport, RuntimeError, Start,
 };
@@ -46,7 +48,7 @@ async fn world_on(store: Arc<FakeStore>) -> World {
     };
     let patience =
         Patience { ttl: TTL, external_ttl: TTL, provision: TTL * 10, provision_hermes: TTL * 30 };
-    let settings = Settings { patience, sweep_every: SECOND };
+    let settings = Settings { patience, sweep_every: SECOND, activity: Keeping::default() };
     let tree = Tree::start(ports, settings, &prometheus::Registry::new()).await.unwrap();
     let directory = tree.directory();
     World { tree, directory, store, mirror }

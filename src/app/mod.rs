@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use isomer_actors::activity::Keeping;
 use isomer_actors::directory::Directory;
 use isomer_actors::indexes::Patience;
 use isomer_actors::ports::{LivenessMirror, Relay, Store};
@@ -93,7 +94,10 @@ pub async fn run(
     let (mirror, relay) = connect_mirror(&config)?;
     let registry = Registry::new();
     let ports = Ports { store: Arc::clone(&store), mirror, relay, clock: Arc::new(SystemClock) };
-    let settings = Settings { patience: patience(&config.liveness), sweep_every: SWEEP_EVERY };
+    let activity =
+        Keeping { retention: config.activity.retention, every: config.activity.cleanup_every };
+    let patience = patience(&config.liveness);
+    let settings = Settings { patience, sweep_every: SWEEP_EVERY, activity };
     let empty = store.is_empty().await.map_err(StartError::Load)?;
     let metrics = KeyMetrics::new(&registry)?;
     let custody = open_keys(&config, key_store, metrics).await?;
@@ -250,6 +254,7 @@ fn shared(
         directory: tree.directory(),
         tokens: tree.tokens(),
         live: tree.live(),
+        activity: tree.activity(),
         host,
         hosted_at,
         agents: Arc::new(HttpAgents::default()),

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use isomer_actors::activity::Activity;
 use isomer_actors::directory::Directory;
 use isomer_actors::live::Live;
 use isomer_actors::ports::{Clock, Store};
@@ -40,6 +41,7 @@ pub struct Shared {
     /// Held while a rotation runs in this process.
     pub rotating: Arc<Mutex<()>>,
     pub live: Live,
+    pub activity: Activity,
     pub host: Host,
     /// Where the agents of `host` listen.
     pub hosted_at: Addresses,

@@ -1,5 +1,7 @@
 //! Fakes at the ports: a store in memory that fails on demand.
 
+mod activity;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -94,6 +96,7 @@ pub struct FakeStore {
     away: AtomicBool,
     poisoned: Mutex<Option<WorkspaceId>>,
     pub layouts: Mutex<Vec<(WorkspaceId, LayoutPatch)>>,
+    pub activity: activity::FakeActivity,
 }
 
 fn takes_one(counter: &AtomicUsize) -> bool {
@@ -130,6 +133,9 @@ impl FakeStore {
     }
     pub fn away(&self, yes: bool) {
         self.away.store(yes, Ordering::SeqCst);
+    }
+    pub fn is_away(&self) -> bool {
+        self.away.load(Ordering::SeqCst)
     }
     /// Panics whenever this row is loaded.
     pub fn poison(&self, id: WorkspaceId) {
@@ -190,6 +196,7 @@ impl StructureStore for FakeStore {
         let rows = self.rows.lock();
         let row = |(record, _): &(Record, Head)| IndexRow {
             id: record.id,
+            name: record.name.clone(),
             parent_id: record.parent_id,
             forwarded_to: record.forwarded_to,
             status: record.status,

@@ -23,6 +23,7 @@ const OLDEST: i32 = 150_000;
 const MIGRATIONS: &[Source] = &[
     (1, "structure", include_str!("../../../migrations/postgres/0001_structure.sql")),
     (2, "key custody", include_str!("../../../migrations/postgres/0002_key_custody.sql")),
+    (3, "activity", include_str!("../../../migrations/postgres/0003_activity.sql")),
 ];
 
 /// Why the server could not be used.
