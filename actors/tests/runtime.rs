@@ -39,6 +39,10 @@ struct World {
 }
 
 async fn world_on(store: Arc<FakeStore>) -> World {
+    world_keeping(store, Keeping::default()).await
+}
+
+async fn world_keeping(store: Arc<FakeStore>, activity: Keeping) -> World {
     let mirror = Arc::new(FakeMirror::default());
     let ports = Ports {
         store: Arc::clone(&store) as Arc<dyn Store>,
@@ -48,7 +52,7 @@ async fn world_on(store: Arc<FakeStore>) -> World {
     };
     let patience =
         Patience { ttl: TTL, external_ttl: TTL, provision: TTL * 10, provision_hermes: TTL * 30 };
-    let settings = Settings { patience, sweep_every: SECOND, activity: Keeping::default() };
+    let settings = Settings { patience, sweep_every: SECOND, activity };
     let tree = Tree::start(ports, settings, &prometheus::Registry::new()).await.unwrap();
     let directory = tree.directory();
     World { tree, directory, store, mirror }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use isomer_actors::activity::{Activity, RecordError};
+use isomer_actors::activity::{Activity, Keeping, RecordError};
 use isomer_actors::domain::activity::{Effects, Entry};
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::live::{Audience, Next};
 use isomer_actors::ports::Refusal;
 use tokio::sync::Semaphore;
 
-use super::{SECOND, World, new_workspace, world};
+use super::{SECOND, World, new_workspace, world, world_keeping};
 
 struct Log {
     world: World,
@@ -247,18 +247,17 @@ async fn the_end_writes_what_is_left() {
 
 #[tokio::test(start_paused = true)]
 async fn the_janitor_makes_room_at_once_and_expires_after_the_first_interval() {
-    let log = log().await;
-    let store = &log.world.store.activity;
-    log.until("room", |log| log.world.store.activity.prepared().len() == 1).await;
+    let keeping = Keeping { retention: SECOND * 60 * 60, every: SECOND * 60 };
+    let world = world_keeping(Arc::default(), keeping).await;
+    let store = &world.store.activity;
     store.old.store(3, Ordering::SeqCst);
-    tokio::time::sleep(SECOND * 3_600 * 6 - SECOND).await;
-    assert_eq!((store.prepared().len(), store.expired().len()), (6, 0));
+    tokio::time::sleep(SECOND * 59).await;
+    assert_eq!((store.prepared().len(), store.expired().len()), (1, 0));
     tokio::time::sleep(SECOND * 2).await;
     let expired = store.expired();
     assert_eq!(expired.len(), 4, "piece by piece, until there is no more");
-    let kept = chrono::DateTime::from_timestamp(1_700_000_000, 0).unwrap();
-    let age = kept + chrono::TimeDelta::hours(6) - expired[0];
-    assert_eq!(age.num_days(), 7);
-    tokio::time::sleep(SECOND * 3_600 * 6).await;
+    let began = chrono::DateTime::from_timestamp(1_700_000_000, 0).unwrap();
+    assert_eq!((began - expired[0]).num_minutes(), 59);
+    tokio::time::sleep(SECOND * 60).await;
     assert_eq!(store.expired().len(), 5);
 }
