@@ -6,6 +6,7 @@
 mod announce;
 mod caller;
 mod envelope;
+mod log;
 mod reply;
 mod target;
 
@@ -23,6 +24,7 @@ use uuid::Uuid;
 
 use self::announce::Announcement;
 use self::caller::Sender;
+use self::log::Note;
 use self::target::Target;
 use super::error::Answer;
 use super::gates::Caller;
@@ -113,6 +115,7 @@ async fn send(
         envelope::normalise(&input.0, Uuid::new_v4).map_err(|bad| bad.with_text("invalid JSON"))?;
     let keeps_session = target.destination.keeps_session;
     let place = app.gate.enter(target.id).map_err(|why| reply::turned_away(why, keeps_session))?;
+    let note = Note::new(&app, &target, sender, &message, began);
     let announcement = (sender == Sender::Person)
         .then(|| Announcement::new(&app, target.id, message.method, began));
     let request = Request {
@@ -121,25 +124,32 @@ async fn send(
         body: message.body,
         to: target.to,
     };
-    let sent = app.agents.send(request).await;
-    let answer = sent.map_err(|error| reply::unsent(error, keeps_session))?;
-    answered(&app, answer, announcement, place).await
+    match app.agents.send(request).await {
+        Ok(answer) => answered(&app, answer, announcement, note, place).await,
+        Err(error) => {
+            note.unsent(error).await;
+            Err(reply::unsent(error, keeps_session))
+        }
+    }
 }
 
 async fn answered(
     app: &App,
     answer: Reply,
     announcement: Option<Announcement>,
+    note: Note,
     mut place: Place,
 ) -> Answer {
     let status = answer.status;
     if reply::is_stream(&answer) {
         let stopping = app.stopping.clone();
-        let body = announce::at_the_end(answer.body, announcement, place, stopping);
+        let body = note.follow(status, answer.body);
+        let body = announce::at_the_end(body, announcement, place, stopping);
         return Ok(reply::streaming(status, body));
     }
-    let body = reply::whole(answer, &mut place).await?;
+    let body = reply::whole(answer, &mut place).await;
     drop(place);
+    let body = note.heard(status, body).await?;
     if !status.is_success() {
         if let Some(announcement) = announcement.filter(|_| status.as_u16() < 400) {
             announcement.publish(&body);
