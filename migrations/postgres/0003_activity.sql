@@ -26,11 +26,13 @@ CREATE TABLE activity_logs (
     -- ours
     seq             bigint NOT NULL DEFAULT nextval('activity_logs_seq'),
     -- Words are split where neither a letter nor a digit is: escapes of JSON and marks become blanks, so
-    -- that parts of paths and addresses are found too.
+    -- that parts of paths and addresses are found too. Numbers of a body may be longer here than they were
+    -- written; what is cut off keeps the words of one row below the megabyte that a tsvector may have.
     search          tsvector NOT NULL GENERATED ALWAYS AS (to_tsvector('simple', regexp_replace(
                         activity_type || ' ' || coalesce(method, '') || ' ' || status || ' '
-                            || coalesce(summary, '') || ' ' || coalesce(request_body::text, '') || ' '
-                            || coalesce(response_body::text, ''),
+                            || coalesce(summary, '') || ' '
+                            || coalesce(left(request_body::text, 100000), '') || ' '
+                            || coalesce(left(response_body::text, 100000), ''),
                         '\\["\\/bfnrt]|[^A-Za-z0-9\u0080-\U0010ffff\\]+|\\', ' ', 'g'))) STORED,
     PRIMARY KEY (id, created_at)
 ) PARTITION BY RANGE (created_at);

@@ -58,6 +58,7 @@ async fn a_persons_message_is_there_when_it_is_answered(mode: Mode) {
     let id = hosted(&admin, "Ada").await;
     let mut socket = Socket::open(&server.address, "").await;
     let answered = send(&admin, &id, message("message/send", "hello there")).await.expect(200);
+    let event = socket.until("ACTIVITY_LOGGED", &id, SOON).await;
     // Not even a power cut takes it away again.
     server.kill();
     server.restart();
@@ -72,7 +73,6 @@ async fn a_persons_message_is_there_when_it_is_answered(mode: Mode) {
     assert_eq!((&item["source_id"], &item["error_detail"]), (&Value::Null, &Value::Null));
     assert_eq!(item["status"], "ok");
     assert!(item["duration_ms"].is_u64(), "{item}");
-    let event = socket.until("ACTIVITY_LOGGED", &id, SOON).await;
     let mut told = json!({"activity_type": "a2a_receive"});
     for key in ["method", "summary", "status", "source_id", "target_id", "duration_ms"] {
         told[key] = item[key].clone();

@@ -50,7 +50,7 @@ conform! {
         a_batch_may_be_repeated_and_strangers_are_left_out, rows_are_found_by_conditions,
         pages_have_no_gaps_and_no_doubles, words_and_parts_of_words_are_found,
         old_rows_are_found_by_their_words, what_is_old_goes, days_may_be_made_side_by_side,
-        a_purge_takes_activity_along, what_cannot_be_stored_is_refused,
+        a_purge_takes_activity_along, no_body_is_too_much,
         last_outbound_never_goes_back;
     tokens: tokens_are_counted_found_and_revoked, organisation_tokens;
 }
