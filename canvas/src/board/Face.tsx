@@ -4,9 +4,11 @@ import { memo } from "react";
 import { useTranslation } from "react-i18next";
 import type { Workspace } from "../api/types";
 import { cx } from "../kit";
+import { Marks } from "../kit/marks";
 import { LOOK, StatusBadge } from "../kit/status";
 import { useConnection } from "../live/connection";
 import { HEADER, NODE } from "../model/placement";
+import { useWaitingApprovals } from "../store/approvals";
 import { useReadOnly, useShownWorkspace } from "../store/shown";
 import { useView } from "../store/view";
 import { Detail } from "./Detail";
@@ -74,9 +76,14 @@ export const Face = memo(function Face({ id, data, selected }: NodeProps<FaceNod
 function useLabel(workspace: Workspace | undefined): string {
   const { t } = useTranslation(["board", "common"]);
   const parent = useShownWorkspace(workspace?.parent_id)?.name;
+  const approvals = useWaitingApprovals(workspace?.id ?? "");
+  const past = useReadOnly();
   if (!workspace) return "";
   const status = t(`common:status.${workspace.status}`);
   const own = [workspace.name, workspace.role, status];
+  if (!past && approvals > 0) own.push(t("common:approvals_waiting", { count: approvals }));
+  const depth = past ? 0 : (workspace.queue_depth ?? 0);
+  if (depth > 0) own.push(t("common:queue_depth", { count: depth }));
   if (parent) own.push(t("reports_to", { name: parent }));
   return own.filter(Boolean).join(", ");
 }
@@ -108,7 +115,15 @@ function Head({ workspace, simple }: { workspace: Workspace; simple: boolean }) 
           </bdi>
         )}
       </div>
-      <StatusBadge status={workspace.status} className={simple ? "text-base" : ""} />
+      <div className="flex shrink-0 flex-wrap items-center justify-end gap-1">
+        <Marks
+          board
+          id={workspace.id}
+          depth={workspace.queue_depth ?? 0}
+          {...(simple ? { className: "text-base", size: 16 } : {})}
+        />
+        <StatusBadge status={workspace.status} className={simple ? "text-base" : ""} />
+      </div>
       {!simple && <MenuButton id={workspace.id} name={workspace.name} />}
     </div>
   );
@@ -125,7 +140,16 @@ function Name({ workspace }: { workspace: Workspace }) {
       >
         {workspace.name}
       </bdi>
-      <Icon size={40} aria-hidden className={cx("shrink-0", ink)} />
+      <div className="flex shrink-0 flex-col items-end gap-1">
+        <Icon size={40} aria-hidden className={ink} />
+        <Marks
+          board
+          id={workspace.id}
+          depth={workspace.queue_depth ?? 0}
+          className="px-2 text-2xl"
+          size={26}
+        />
+      </div>
     </div>
   );
 }

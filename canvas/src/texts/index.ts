@@ -2,6 +2,7 @@
 
 import i18next from "i18next";
 import { initReactI18next } from "react-i18next";
+import approvals from "./en/approvals.json";
 import board from "./en/board.json";
 import command from "./en/command.json";
 import common from "./en/common.json";
@@ -13,7 +14,7 @@ import pages from "./en/pages.json";
 import panel from "./en/panel.json";
 import time from "./en/time.json";
 
-const en = { board, command, common, create, dialogs, guide, list, pages, panel, time };
+const en = { approvals, board, command, common, create, dialogs, guide, list, pages, panel, time };
 
 export async function initTexts(): Promise<void> {
   await i18next.use(initReactI18next).init({
