@@ -413,6 +413,7 @@ async fn reload(store: &dyn Store, indexes: &Indexes, id: WorkspaceId) -> Result
             had_tokens: loaded.had_tokens,
             url: record.url,
             budget_limit: record.budget_limit,
+            max_concurrent_tasks: record.max_concurrent_tasks,
         });
     }
     let actor = indexes.cell(id).and_then(|cell| cell.actor.read().clone());

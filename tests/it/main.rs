@@ -4,15 +4,18 @@
 
 mod a2a;
 mod access;
+mod approvals;
 mod bad_input;
 mod canvas;
 mod deaths;
+mod delegations;
 mod events;
 mod first_light;
 mod hosted;
 mod keeping;
 mod keys;
 mod live;
+mod messages;
 mod openapi;
 mod organisation;
 mod page;

@@ -81,16 +81,23 @@ async fn agents_that_misbehave_are_bounded(mode: Mode) {
 
     let silent = Scripted::start("").await;
     let (id, _) = silent.join(&admin, "silent").await;
-    let reply = send(&admin, &id, &[("x-timeout", "1")]).await;
+    let busy = send(&admin, &id, &[("x-timeout", "1")]).await.expect(202);
+    let queued = "workspace agent busy — request queued, will dispatch when capacity available";
+    assert_eq!((&busy["queued"], &busy["message"]), (&json!(true), &json!(queued)));
+    silent.left().await;
+    // Whoever streams cannot wait.
+    let mut body = bare("what is said");
+    body["method"] = json!("message/stream");
+    let headers = [("x-timeout", "1")];
+    let body = Some(body.to_string().into_bytes());
+    let reply = admin.try_send(Method::POST, &path(&id), body, &headers).await.unwrap();
     assert_eq!(reply.header("retry-after"), "30");
     let busy = reply.expect(503);
     assert_eq!(busy["error"], "workspace agent busy — retry after a short backoff");
     assert_eq!((&busy["busy"], &busy["retry_after"]), (&json!(true), &json!(30)));
-    silent.left().await;
 
     for (script, status, error) in [
         ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", 502, "failed to read agent response"),
-        ("\r\n", 503, "workspace agent busy — retry after a short backoff"),
         (&answer("429 Too Many Requests", "", r#"{"error":"quota"}"#), 429, "quota"),
         (&answer("500 Internal Server Error", "", "<html>"), 500, "Internal Server Error"),
     ] {

@@ -1,5 +1,6 @@
 //! What every test needs: a server as a process of its own, a client, deadlines.
 
+pub mod agent;
 pub mod client;
 pub mod fixtures;
 pub mod kms;
