@@ -6,6 +6,7 @@ import { useHashLocation } from "wouter/use-hash-location";
 export const TABS = [
   "overview",
   "chat",
+  "messages",
   "activity",
   "events",
   "secrets",
