@@ -412,6 +412,7 @@ async fn reload(store: &dyn Store, indexes: &Indexes, id: WorkspaceId) -> Result
             hermes: record.runtime == crate::indexes::HERMES,
             had_tokens: loaded.had_tokens,
             url: record.url,
+            delivery_mode: record.delivery_mode,
             budget_limit: record.budget_limit,
             max_concurrent_tasks: record.max_concurrent_tasks,
         });

@@ -27,7 +27,7 @@ use crate::domain::beat::Vitals;
 use crate::domain::change::{Group, Head, LayoutPatch};
 use crate::domain::event::Recorded;
 use crate::domain::ids::{Seq, WorkspaceId};
-use crate::domain::record::Record;
+use crate::domain::record::{DeliveryMode, Record};
 use crate::domain::status::Status;
 use crate::domain::token::{NewOrgToken, NewToken, TokenHash, TokenRow};
 
@@ -101,6 +101,7 @@ pub struct IndexRow {
     pub had_tokens: bool,
     /// Where its agent is.
     pub url: Option<String>,
+    pub delivery_mode: DeliveryMode,
     pub budget_limit: Option<i64>,
     pub max_concurrent_tasks: i32,
 }

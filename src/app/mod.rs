@@ -21,6 +21,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
+use crate::chat_files::{ChatFiles, ChatFilesError};
 use crate::clock::SystemClock;
 use crate::config::{ApprovalsConfig, Config, LivenessConfig, StoreConfig};
 use crate::egress::{Gate, HttpAgents};
@@ -72,6 +73,8 @@ pub enum AppError {
     AdminToken { path: std::path::PathBuf, source: std::io::Error },
     #[error(transparent)]
     Keys(#[from] SetupError),
+    #[error("chat files cannot be kept")]
+    ChatFiles(#[from] ChatFilesError),
     #[error("the system gives no randomness")]
     Randomness,
     #[error("metrics cannot be registered")]
@@ -109,7 +112,9 @@ pub async fn run(
 
     let admin_token = secrets::admin_token(&config)?;
     let (hosting, agents) = agent_host(&config, &tree, &store, address);
-    let app = shared(&config, &tree, store, registry, admin_token, custody, hosting)?;
+    let chat_files = chat_files(&config, &tree.directory()).await?;
+    let kept = (store, chat_files);
+    let app = shared(&config, &tree, kept, registry, admin_token, custody, hosting)?;
     tree.mailroom().employ(Arc::new(HttpCourier::new(app.clone())));
     let readiness = app.readiness.clone();
     let stopping = app.stopping.clone();
@@ -254,7 +259,7 @@ fn approval_rules(config: ApprovalsConfig) -> Rules {
 fn shared(
     config: &Config,
     tree: &Tree,
-    store: Arc<dyn Store>,
+    (store, chat_files): (Arc<dyn Store>, ChatFiles),
     registry: Registry,
     admin_token: SecretString,
     custody: Custody,
@@ -276,6 +281,7 @@ fn shared(
         secrets: Secrets::new(custody.vault().clone(), custody.clone(), Arc::new(SystemClock)),
         custody,
         rotating: Arc::default(),
+        chat_files,
         store,
         clock: Arc::new(SystemClock),
         limits: Limits::new(config.http.rate_limit),
@@ -289,6 +295,13 @@ fn shared(
         history: History::default(),
         stopping: CancellationToken::new(),
     }))
+}
+
+/// Opens the files of conversations, less those of workspaces that are gone.
+async fn chat_files(config: &Config, directory: &Directory) -> Result<ChatFiles, ChatFilesError> {
+    let directory = directory.clone();
+    let exists = move |id| directory.glimpse(id).is_some();
+    ChatFiles::open(&config.data_dir, config.chat_files_limit, exists).await
 }
 
 /// The host of the agents that this server runs itself, and where they listen.

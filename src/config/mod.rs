@@ -41,6 +41,8 @@ pub struct Config {
     pub message_ttl: Duration,
     /// `MAILBOX_LIMIT` (1,000): messages that may wait for one workspace.
     pub mailbox_limit: u32,
+    /// `CHAT_FILES_LIMIT_MB` (1,024), in bytes: what the chat files of one workspace may take.
+    pub chat_files_limit: u64,
     /// `ISOMER_HOSTED_AGENTS` (64): agents that this server runs itself at most; 0 for none.
     pub hosted_agents: usize,
     pub approvals: ApprovalsConfig,

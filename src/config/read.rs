@@ -90,6 +90,8 @@ impl Config {
             a2a_idle: env.seconds("A2A_IDLE_TIMEOUT_SECONDS", 1, 86_400)?.unwrap_or(secs(300)),
             message_ttl: env.seconds("MESSAGE_TTL_SECONDS", 1, 604_800)?.unwrap_or(secs(86_400)),
             mailbox_limit: env.number("MAILBOX_LIMIT", 1, 100_000)?.unwrap_or(1_000) as u32,
+            chat_files_limit: env.number("CHAT_FILES_LIMIT_MB", 1, 1_000_000)?.unwrap_or(1_024)
+                << 20,
             hosted_agents: env.number("ISOMER_HOSTED_AGENTS", 0, 10_000)?.unwrap_or(64) as usize,
             approvals: env.approvals()?,
         })
@@ -380,6 +382,7 @@ mod tests {
             ("A2A_IDLE_TIMEOUT_SECONDS", "0"),
             ("MESSAGE_TTL_SECONDS", "604801"),
             ("MAILBOX_LIMIT", "0"),
+            ("CHAT_FILES_LIMIT_MB", "0"),
         ] {
             let error = read(&[(variable, value)]).unwrap_err();
             assert_eq!(error.variable, variable, "{error}");

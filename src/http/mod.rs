@@ -5,6 +5,7 @@ pub mod admin;
 pub mod agents;
 pub mod approvals;
 pub mod canvas;
+pub mod chat;
 pub mod cors;
 pub mod delegations;
 pub mod edge;
@@ -47,6 +48,7 @@ pub fn api() -> Api {
         .merge(approvals::router())
         .merge(canvas::router())
         .merge(delegations::router())
+        .merge(chat::router())
         .merge(events::router())
         .merge(health::router())
         .merge(keys::router())

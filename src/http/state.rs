@@ -19,6 +19,7 @@ use super::health::Readiness;
 use super::metrics::HttpMetrics;
 use super::rate_limit::Limits;
 use super::session::Sessions;
+use crate::chat_files::ChatFiles;
 use crate::config::Config;
 use crate::egress::{Agents, Gate};
 use crate::history::History;
@@ -51,6 +52,7 @@ pub struct Shared {
     pub agents: Arc<dyn Agents>,
     /// Bounds the messages under way.
     pub gate: Gate,
+    pub chat_files: ChatFiles,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub config: Config,

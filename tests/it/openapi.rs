@@ -201,6 +201,14 @@ async fn agents_and_events(server: &Server, is: &Description, agent: &Agent) {
         is.ask(&admin, send(Method::POST, &route, &path, json!({})).expect(status)).await;
     }
 
+    let (route, path) = ("/workspaces/{id}/chat/uploads", format!("/workspaces/{id}/chat/uploads"));
+    is.ask(&admin, send(Method::POST, route, &path, json!({})).expect(400)).await;
+    let route = "/workspaces/{id}/chat/download";
+    for (query, status) in [("", 400), ("?path=/workspace/x", 404)] {
+        let path = format!("/workspaces/{id}/chat/download{query}");
+        is.ask(&admin, get(route, &path).expect(status)).await;
+    }
+
     is.ask(&admin, get("/events", "/events")).await;
     is.ask(&admin, get("/events/histogram", "/events/histogram?buckets=7")).await;
     is.ask(&admin, get("/events", "/events?limit=0").expect(400)).await;

@@ -229,6 +229,7 @@ impl StructureStore for FakeStore {
             hermes: record.runtime == "hermes",
             had_tokens: rows.tokens.contains(&record.id),
             url: record.url.clone(),
+            delivery_mode: record.delivery_mode,
             budget_limit: record.budget_limit,
             max_concurrent_tasks: record.max_concurrent_tasks,
         };

@@ -102,6 +102,7 @@ function details(event: LiveEvent): Partial<Workspace> {
         last_sample_error: "",
         ...("url" in payload ? { url: text(payload.url) } : {}),
         ...("agent_card" in payload ? { agent_card: card(payload.agent_card) } : {}),
+        ...delivery(payload),
       };
     case "WORKSPACE_DEGRADED":
       return {
@@ -123,7 +124,12 @@ function updated(payload: Record<string, unknown>): Partial<Workspace> {
     ...("role" in payload ? { role: text(payload.role) || null } : {}),
     ...(typeof payload.tier === "number" ? { tier: payload.tier } : {}),
     ...(typeof payload.runtime === "string" ? { runtime: payload.runtime || "langgraph" } : {}),
+    ...delivery(payload),
   };
+}
+
+function delivery({ delivery_mode: mode }: Record<string, unknown>): Partial<Workspace> {
+  return mode === "push" || mode === "poll" ? { delivery_mode: mode } : {};
 }
 
 const text = (value: unknown) => (typeof value === "string" ? value : "");

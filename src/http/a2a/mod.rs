@@ -41,7 +41,8 @@ use crate::egress::{Limits, Place, Reply, Request, SendError};
 const CEILING: Duration = Duration::from_secs(30 * 60);
 const X_TIMEOUT: &str = "x-timeout";
 /// Headers that agents get as they came: the protocol's own, and those of traces.
-const PASSED: [&str; 4] = ["a2a-version", "a2a-extensions", "traceparent", "tracestate"];
+const PASSED: [&str; 5] =
+    ["a2a-version", "a2a-extensions", "x-a2a-extensions", "traceparent", "tracestate"];
 
 /// The routes of this folder.
 pub fn router() -> Api {

@@ -28,6 +28,7 @@ const MIGRATIONS: &[Source] = &[
     (2, "key custody", include_str!("../../../migrations/sqlite/0002_key_custody.sql")),
     (4, "messages", include_str!("../../../migrations/sqlite/0004_messages.sql")),
     (5, "approvals", include_str!("../../../migrations/sqlite/0005_approvals.sql")),
+    (6, "delivery mode", include_str!("../../../migrations/sqlite/0006_delivery_mode.sql")),
     (7, "delegations", include_str!("../../../migrations/sqlite/0007_delegations.sql")),
 ];
 

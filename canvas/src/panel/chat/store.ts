@@ -1,12 +1,14 @@
 /** Conversations with agents: what the server keeps of them, and what is under way. */
 
 import { create } from "zustand";
+import { uploadFiles } from "../../api/calls";
 import * as api from "../../api/talk";
 import type { LiveEvent } from "../../api/types";
 import { gathered, onReturn } from "../../live/again";
 import { serverNow } from "../../live/clock";
 import { onEvent } from "../../live/follow";
 import { notify } from "../../store/toasts";
+import { partOf } from "../attachments";
 import { textOf } from "../safe";
 import { type Depth, isWhole, read } from "./history";
 import { type Delivery, type Exchange, merge } from "./model";
@@ -135,10 +137,20 @@ const newId = () =>
     .map((byte) => byte.toString(16).padStart(2, "0"))
     .join("");
 
-/** Sends a message. What goes wrong becomes part of the conversation. */
-export async function send(id: string, text: string, more: readonly unknown[] = []): Promise<void> {
+/**
+ * Uploads files and sends them with a message. What goes wrong with the message becomes part of the
+ * conversation.
+ *
+ * @throws when the files could not be uploaded: then nothing was sent.
+ */
+export async function send(id: string, text: string, chosen: readonly File[] = []): Promise<void> {
+  const uploaded = chosen.length > 0 ? await uploadFiles(id, chosen) : [];
+  void deliver(id, text, uploaded.map(partOf));
+}
+
+async function deliver(id: string, text: string, more: readonly unknown[] = []): Promise<void> {
   const messageId = newId();
-  const parts = [...(text === "" ? [] : [{ kind: "text", text }]), ...more];
+  const parts = [...(text.trim() === "" ? [] : [{ kind: "text", text }]), ...more];
   const exchange: Exchange = {
     key: keyOf(messageId),
     at: serverNow(),
@@ -177,7 +189,7 @@ export async function retry(id: string, key: string): Promise<void> {
   if (!exchange.told) {
     change(id, (was) => ({ exchanges: was.exchanges.filter((one) => one.key !== key) }));
   }
-  await send(id, text, files);
+  await deliver(id, text, files);
 }
 
 const isText = (part: unknown) =>
@@ -218,6 +230,7 @@ function said(id: string, event: LiveEvent): void {
   const files = Array.isArray(attachments)
     ? attachments.map((file: unknown) => ({ kind: "file", file }))
     : [];
+  if (text === "" && files.length === 0) return;
   const at = Date.parse(event.timestamp);
   put(id, [
     {
