@@ -848,6 +848,108 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/workspaces/{id}/chat/download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns a file that was uploaded. Always to be saved, never to be shown. */
+        get: operations["downloadChatFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/chat/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stores files for a conversation with a workspace: all of them or none. */
+        post: operations["uploadChatFiles"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/delegate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives a task to another workspace. What becomes of it is told by events and listed. */
+        post: operations["delegate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/delegations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the newest fifty rows: the results of a workspace's delegations and their requests. */
+        get: operations["listDelegations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/delegations/record": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Records a task that the agent gives to another one itself. */
+        post: operations["recordDelegation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/delegations/{delegation_id}/update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says how a delegation ended. Saying it again, or of an unknown one, changes nothing. */
+        post: operations["updateDelegation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/workspaces/{id}/events/stream": {
         parameters: {
             query?: never;
@@ -1412,6 +1514,28 @@ export interface components {
              */
             y: number;
         };
+        /** @description A file that can be attached to a message. */
+        ChatFile: {
+            /** @description As it was sent, or by the extension. */
+            mimeType?: string;
+            /** @description The file's own name, made safe. */
+            name: string;
+            /**
+             * Format: int64
+             * @description In bytes.
+             */
+            size: number;
+            /** @description `workspace:` and the path to download. */
+            uri: string;
+        };
+        /** @description Files, at most 20, of at most 25 MiB each. */
+        ChatUpload: {
+            files: string[];
+        };
+        /** @description What was stored, in the order of the upload. */
+        ChatUploaded: {
+            files: components["schemas"]["ChatFile"][];
+        };
         /** @description Who would send to whom. */
         CheckAccess: {
             /** Format: uuid */
@@ -1468,6 +1592,7 @@ export interface components {
              */
             budget_limit?: number | null;
             canvas?: components["schemas"]["CanvasPoint"] | null;
+            delivery_mode?: components["schemas"]["DeliveryMode"] | null;
             /** @description Its agent runs elsewhere. */
             external?: boolean | null;
             /** @description Must be empty: memories are not kept yet. */
@@ -1528,6 +1653,51 @@ export interface components {
             decided_by?: string | null;
             decision: components["schemas"]["Verdict"];
         };
+        /** @description A task for another workspace. */
+        DelegateTask: {
+            /** @description The same key gives the same task once, unless it failed. */
+            idempotency_key?: string | null;
+            /**
+             * Format: uuid
+             * @description Who is to do it.
+             */
+            target_id: string;
+            task: string;
+        };
+        /** @description A delegation that is under way. */
+        DelegatedTask: {
+            delegation_id: string;
+            /** @description It was given before. */
+            idempotent_hit?: boolean;
+            /** @description `delegated`; of one that was given before, where it stands. */
+            status: string;
+            /** Format: uuid */
+            target_id: string;
+        };
+        /** @description A row of the list: a request, or a result. */
+        DelegationRow: {
+            /** Format: date-time */
+            created_at: string;
+            delegation_id: string;
+            error?: string;
+            /** Format: uuid */
+            id: string;
+            /** @description The beginning of what the target answered. */
+            response_preview?: string;
+            /** Format: uuid */
+            source_id: string;
+            status: components["schemas"]["DelegationStatus"];
+            summary: string;
+            /** Format: uuid */
+            target_id: string;
+            /** @description Always `delegation`. */
+            type: string;
+        };
+        /**
+         * @description Where a delegation stands.
+         * @enum {string}
+         */
+        DelegationStatus: "pending" | "dispatched" | "queued" | "completed" | "failed";
         /** @description There is no such workspace, or no more. */
         Deleted: {
             /** @description Always true. */
@@ -1536,6 +1706,11 @@ export interface components {
             status?: components["schemas"]["WorkspaceStatus"];
             workspace_id: string;
         };
+        /**
+         * @description How messages reach the agent of a workspace.
+         * @enum {string}
+         */
+        DeliveryMode: "push" | "poll";
         /** @description The workspaces that get a secret. */
         Dependents: {
             dependents: string[];
@@ -1631,6 +1806,7 @@ export interface components {
             a2a: boolean;
             activity: boolean;
             approvals: boolean;
+            chat_files: boolean;
             hosted_agents: boolean;
         };
         /** @description Who takes over. */
@@ -1964,6 +2140,7 @@ export interface components {
         /** @description What to change. Absent fields stay; null empties `role`, `parent_id` and `workspace_dir`. */
         PatchWorkspace: {
             collapsed?: boolean | null;
+            delivery_mode?: components["schemas"]["DeliveryMode"] | null;
             name?: string | null;
             /**
              * Format: uuid
@@ -2006,18 +2183,36 @@ export interface components {
             /** @description Empty while it is not known. */
             url: string;
         };
+        /** @description A task that the agent gave itself. */
+        RecordDelegation: {
+            /** @description What the agent calls it. */
+            delegation_id: string;
+            /** Format: uuid */
+            target_id: string;
+            task: string;
+        };
+        /** @description What was recorded. */
+        RecordedDelegation: {
+            delegation_id: string;
+            /** @description `recorded`. */
+            status: string;
+        };
         /** @description An agent and where it is reached. */
         Register: {
             /** @description At most 262,144 bytes. */
             agent_card: unknown;
+            delivery_mode?: components["schemas"]["DeliveryMode"] | null;
             /** Format: uuid */
             id: string;
-            url: string;
+            /** @description Needed unless its messages are collected; empty counts as absent. */
+            url?: string | null;
         };
         /** @description The agent is known now. */
         Registered: {
             /** @description A token, shown once; absent when the workspace has one. */
             auth_token?: string;
+            /** @description How messages reach the agent. */
+            delivery_mode: components["schemas"]["DeliveryMode"];
             /** @description Always `registered`. */
             status: string;
         };
@@ -2301,6 +2496,18 @@ export interface components {
             /** Format: uuid */
             workspace_id: string;
         };
+        /** @description How a delegation ended. */
+        UpdateDelegation: {
+            error?: string | null;
+            response_preview?: string | null;
+            /** @description `completed` or `failed`. */
+            status: string;
+        };
+        /** @description What was noted. */
+        UpdatedDelegation: {
+            delegation_id: string;
+            status: string;
+        };
         /**
          * @description What somebody says to a request.
          * @enum {string}
@@ -2336,6 +2543,8 @@ export interface components {
             collapsed: boolean;
             /** @description What the agent is doing; empty when idle. */
             current_task: string;
+            /** @description How messages reach the agent. */
+            delivery_mode: components["schemas"]["DeliveryMode"];
             /**
              * Format: uuid
              * @description The workspace that took over.
@@ -2418,6 +2627,8 @@ export interface components {
             agent_card: unknown;
             /** @description Its children are not shown on the canvas. */
             collapsed: boolean;
+            /** @description How messages reach the agent. */
+            delivery_mode: components["schemas"]["DeliveryMode"];
             /**
              * Format: uuid
              * @description The workspace that took over.
@@ -4861,6 +5072,337 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            413: components["responses"]["ContentTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    downloadChatFile: {
+        parameters: {
+            query: {
+                /** @description The `uri` of an upload, without `workspace:`. */
+                path: string;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its bytes, with a type by its extension */
+            200: {
+                headers: {
+                    /** @description `attachment`, with its name */
+                    "content-disposition"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The path is not acceptable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such file or workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            /** @description It could not be read */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    uploadChatFiles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["ChatUpload"];
+            };
+        };
+        responses: {
+            /** @description Stored */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatUploaded"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            408: components["responses"]["RequestTimeout"];
+            /** @description It is removed */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description A file is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            /** @description They could not be stored */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: components["responses"]["Unavailable"];
+            /** @description The workspace has as many files as it may */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delegate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Who gives the task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DelegateTask"];
+            };
+        };
+        responses: {
+            /** @description The key was used before: that delegation */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DelegatedTask"];
+                };
+            };
+            /** @description It is kept, and will be delivered */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DelegatedTask"];
+                };
+            };
+            /** @description A field is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            408: components["responses"]["RequestTimeout"];
+            /** @description The workspace is removed */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["ContentTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listDelegations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Who gave the tasks */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The newest first; a result comes before its request */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DelegationRow"][];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    recordDelegation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Who gives the task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecordDelegation"];
+            };
+        };
+        responses: {
+            /** @description It is recorded */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordedDelegation"];
+                };
+            };
+            /** @description A field is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            408: components["responses"]["RequestTimeout"];
+            /** @description The workspace is removed */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["ContentTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    updateDelegation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Who gave the task */
+                id: string;
+                /** @description The delegation */
+                delegation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateDelegation"];
+            };
+        };
+        responses: {
+            /** @description It is noted */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UpdatedDelegation"];
+                };
+            };
+            /** @description A field is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            408: components["responses"]["RequestTimeout"];
             413: components["responses"]["ContentTooLarge"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
