@@ -21,6 +21,9 @@ import { openMenuBelow, useMenu } from "./menu";
 import { Rename } from "./Rename";
 import type { FaceNode } from "./scene";
 
+/** Sizes of marks: larger from afar. */
+const MARK = { full: "", simple: "text-lg", name: "px-2.5 text-3xl", painted: "" };
+
 /** One workspace. Reads its own row from the store, so that a change draws this node alone. */
 export const Face = memo(function Face({ id, data, selected }: NodeProps<FaceNode>) {
   const workspace = useShownWorkspace(id);
@@ -40,7 +43,7 @@ export const Face = memo(function Face({ id, data, selected }: NodeProps<FaceNod
       data-workspace={id}
       data-status={workspace.status}
       className={cx(
-        "size-full rounded-lg border shadow-sm",
+        "relative size-full rounded-lg border shadow-sm",
         match === "found" ? "bg-accent-soft" : "bg-surface",
         selected ? "border-accent ring-2 ring-accent" : "border-line-strong",
         focused &&
@@ -67,6 +70,15 @@ export const Face = memo(function Face({ id, data, selected }: NodeProps<FaceNod
         )}
         {detail === "full" && <Detail workspace={workspace} members={data.members} />}
         {data.folded && <Folded id={id} below={data.below} />}
+      </div>
+      <div className={cx("absolute right-3 flex gap-1", detail === "full" ? "-top-3" : "-top-4")}>
+        <Marks
+          board
+          id={id}
+          depth={workspace.queue_depth ?? 0}
+          className={cx("pointer-events-auto border border-current", MARK[detail])}
+          size={detail === "full" ? 12 : 20}
+        />
       </div>
     </div>
   );
@@ -115,15 +127,7 @@ function Head({ workspace, simple }: { workspace: Workspace; simple: boolean }) 
           </bdi>
         )}
       </div>
-      <div className="flex shrink-0 flex-wrap items-center justify-end gap-1">
-        <Marks
-          board
-          id={workspace.id}
-          depth={workspace.queue_depth ?? 0}
-          {...(simple ? { className: "text-base", size: 16 } : {})}
-        />
-        <StatusBadge status={workspace.status} className={simple ? "text-base" : ""} />
-      </div>
+      <StatusBadge status={workspace.status} className={simple ? "text-base" : ""} />
       {!simple && <MenuButton id={workspace.id} name={workspace.name} />}
     </div>
   );
@@ -140,16 +144,7 @@ function Name({ workspace }: { workspace: Workspace }) {
       >
         {workspace.name}
       </bdi>
-      <div className="flex shrink-0 flex-col items-end gap-1">
-        <Icon size={40} aria-hidden className={ink} />
-        <Marks
-          board
-          id={workspace.id}
-          depth={workspace.queue_depth ?? 0}
-          className="px-2 text-2xl"
-          size={26}
-        />
-      </div>
+      <Icon size={40} aria-hidden className={cx("shrink-0", ink)} />
     </div>
   );
 }

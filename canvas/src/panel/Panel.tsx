@@ -101,7 +101,7 @@ function Trigger({ tab, on }: { tab: Tab; on: boolean }) {
     <Tabs.Trigger
       ref={place}
       value={tab}
-      className="border-b-2 border-transparent px-2 py-2 whitespace-nowrap text-muted outline-offset-[-2px] hover:text-ink data-[state=active]:border-accent data-[state=active]:font-medium data-[state=active]:text-ink"
+      className="border-b-2 border-transparent px-1.5 py-2 whitespace-nowrap text-muted outline-offset-[-2px] hover:text-ink data-[state=active]:border-accent data-[state=active]:font-medium data-[state=active]:text-ink"
     >
       {t(`tab.${tab}`)}
     </Tabs.Trigger>
