@@ -152,6 +152,7 @@ pub struct Glimpse {
 /// What a message to a workspace needs to know, without asking its actor or the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
+    pub name: Arc<str>,
     pub status: Status,
     /// Its agent is run by this server.
     pub hosted: bool,

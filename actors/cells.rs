@@ -17,9 +17,10 @@ use crate::domain::status::Status;
 use crate::slots::{Slot, Slots};
 use crate::workspace::WorkspaceMsg;
 
-/// Where messages to a workspace go, and how much it may spend.
+/// Where messages to a workspace go, what it is called, and how much it may spend.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Route {
+    pub(crate) name: Arc<str>,
     pub(crate) url: Option<Arc<str>>,
     pub(crate) delivery_mode: DeliveryMode,
     pub(crate) budget_limit: Option<i64>,
@@ -112,12 +113,16 @@ impl Cell {
 
     pub(crate) fn set_route(
         &self,
+        name: &str,
         url: Option<&str>,
         delivery_mode: DeliveryMode,
         budget_limit: Option<i64>,
         tasks: i32,
     ) {
         let mut route = self.route.write();
+        if *route.name != *name {
+            route.name = Arc::from(name);
+        }
         if route.url.as_deref() != url {
             route.url = url.map(Arc::from);
         }

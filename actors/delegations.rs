@@ -16,8 +16,7 @@ use tracing::{Instrument, debug, debug_span, warn};
 use crate::address::Address;
 use crate::api::RuntimeError;
 use crate::directory::Directory;
-use crate::domain::change::Effect;
-use crate::domain::delegation::{Delegation, Status, Step, Turn, result_text, turned};
+use crate::domain::delegation::{Delegation, Status, Turn, result_text};
 use crate::domain::message::{Message, NewMessage, Origin, State as MessageState, priority};
 use crate::mailroom::MailError;
 use crate::ports::DelegationKey;
@@ -256,11 +255,8 @@ impl Delegations {
         if delegation.status.is_terminal() {
             return;
         }
-        let draft = turned(delegation, &turn, false);
-        let delegation_id = delegation.delegation_id.clone();
-        let effect = Effect::Delegation(Step::Turn { delegation_id, turn });
-        match self.directory.record(delegation.source, vec![draft], vec![effect]).await {
-            Ok(_) | Err(RuntimeError::Superseded) => {}
+        match self.directory.turn_delegation(delegation, turn, false).await {
+            Ok(_) => {}
             Err(error @ (RuntimeError::Removed | RuntimeError::NotFound)) => {
                 debug!(%error, "nobody waits for the delegation any more");
             }

@@ -152,6 +152,7 @@ impl Directory {
         let metadata = vitals.metadata.as_deref();
         let idle = metadata.and_then(|declared| declared.idle_timeout_seconds);
         Some(Destination {
+            name: route.name,
             status: cell.status(),
             hosted: cell.is_hosted(),
             url: route.url.filter(|url| !url.is_empty()),

@@ -99,7 +99,8 @@ impl Indexes {
         let cell = self.publish(row.id, row.status, runtime);
         cell.had_tokens.fetch_or(row.had_tokens, Ordering::Relaxed);
         let tasks = row.max_concurrent_tasks;
-        cell.set_route(row.url.as_deref(), row.delivery_mode, row.budget_limit, tasks);
+        let url = row.url.as_deref();
+        cell.set_route(&row.name, url, row.delivery_mode, row.budget_limit, tasks);
         self.set_forward(row.id, row.forwarded_to);
     }
 
@@ -125,7 +126,8 @@ impl Indexes {
         self.hierarchy.write().put(row.id, row.parent_id, removed);
         let cell = self.publish(row.id, row.status, &row.runtime);
         let tasks = row.max_concurrent_tasks;
-        cell.set_route(row.url.as_deref(), row.delivery_mode, row.budget_limit, tasks);
+        let url = row.url.as_deref();
+        cell.set_route(&row.name, url, row.delivery_mode, row.budget_limit, tasks);
         self.set_forward(row.id, row.forwarded_to);
         for effect in &change.effects {
             match effect {

@@ -404,6 +404,7 @@ async fn reload(store: &dyn Store, indexes: &Indexes, id: WorkspaceId) -> Result
     if let Some(record) = loaded.record {
         indexes.put_row(&IndexRow {
             id,
+            name: record.name,
             parent_id: record.parent_id,
             forwarded_to: record.forwarded_to,
             status: record.status,

@@ -5,6 +5,7 @@
 //! Every method is bounded in time by its implementation and may be cancelled
 //! only where it says so. Times are passed in, never read.
 
+mod activity;
 mod approvals;
 mod delegations;
 mod history;
@@ -19,6 +20,10 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use self::activity::{
+    ActivityQuery, ActivityRow, ActivitySearch, ActivityStore, DayUsage, Origin, Place,
+    SEARCHED_CLOSELY,
+};
 pub use self::approvals::{ApprovalQuery, ApprovalStore, DueApproval, NamedApproval, Waiting};
 pub use self::delegations::{DelegationKey, DelegationStore};
 pub use self::history::{Assignment, HistoryStore, OVERTAKEN, Outline, OutlineRow, Step};
@@ -89,6 +94,7 @@ pub struct Loaded {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexRow {
     pub id: WorkspaceId,
+    pub name: String,
     pub parent_id: Option<WorkspaceId>,
     pub forwarded_to: Option<WorkspaceId>,
     pub status: Status,
@@ -327,6 +333,7 @@ pub trait Store:
     + MessageStore
     + DelegationStore
     + ApprovalStore
+    + ActivityStore
     + 'static
 {
 }
@@ -339,6 +346,7 @@ impl<T> Store for T where
         + MessageStore
         + DelegationStore
         + ApprovalStore
+        + ActivityStore
         + 'static
 {
 }

@@ -1,6 +1,7 @@
 //! The tree under paused time, with fakes at its ports.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod activity;
 mod approvals;
 mod fake;
 mod mail;
@@ -9,6 +10,7 @@ mod record;
 use std::sync::Arc;
 use std::time::Duration;
 
+use isomer_actors::activity::Keeping;
 use isomer_actors::api::{
     NewWorkspace, Patch, Registration, RemoveOptions, RunReport, RuntimeError, Start,
 };
@@ -46,6 +48,14 @@ async fn world_on(store: Arc<FakeStore>) -> World {
 }
 
 async fn world_by(store: Arc<FakeStore>, rules: Rules) -> World {
+    world_with(store, rules, Keeping::default()).await
+}
+
+async fn world_keeping(store: Arc<FakeStore>, activity: Keeping) -> World {
+    world_with(store, Rules::default(), activity).await
+}
+
+async fn world_with(store: Arc<FakeStore>, rules: Rules, activity: Keeping) -> World {
     let mirror = Arc::new(FakeMirror::default());
     let ports = Ports {
         store: Arc::clone(&store) as Arc<dyn Store>,
@@ -55,8 +65,13 @@ async fn world_by(store: Arc<FakeStore>, rules: Rules) -> World {
     };
     let patience =
         Patience { ttl: TTL, external_ttl: TTL, provision: TTL * 10, provision_hermes: TTL * 30 };
-    let mail = MailSettings::default();
-    let settings = Settings { patience, sweep_every: SECOND, mail, approvals: rules };
+    let settings = Settings {
+        patience,
+        sweep_every: SECOND,
+        mail: MailSettings::default(),
+        approvals: rules,
+        activity,
+    };
     let tree = Tree::start(ports, settings, &prometheus::Registry::new()).await.unwrap();
     let directory = tree.directory();
     World { tree, directory, store, mirror }

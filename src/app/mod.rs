@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use isomer_actors::activity::Keeping;
 use isomer_actors::approvals::Rules;
 use isomer_actors::directory::Directory;
 use isomer_actors::indexes::Patience;
@@ -104,6 +105,10 @@ pub async fn run(
         sweep_every: SWEEP_EVERY,
         mail: mail(&config),
         approvals: approval_rules(config.approvals),
+        activity: Keeping {
+            retention: config.activity.retention,
+            every: config.activity.cleanup_every,
+        },
     };
     let empty = store.is_empty().await.map_err(StartError::Load)?;
     let metrics = KeyMetrics::new(&registry)?;
@@ -274,6 +279,7 @@ fn shared(
         live: tree.live(),
         mailroom: tree.mailroom(),
         approvals: tree.approvals(),
+        activity: tree.activity(),
         host,
         hosted_at,
         agents: Arc::new(HttpAgents::default()),

@@ -1,6 +1,7 @@
 //! The edge: one file per resource of the contract; gates, errors and extractors beside them.
 
 pub mod a2a;
+pub mod activity;
 pub mod admin;
 pub mod agents;
 pub mod approvals;
@@ -43,6 +44,7 @@ use self::state::App;
 pub fn api() -> Api {
     Api::default()
         .merge(a2a::router())
+        .merge(activity::router())
         .merge(admin::router())
         .merge(agents::router())
         .merge(approvals::router())

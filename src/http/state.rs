@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use isomer_actors::activity::Activity;
 use isomer_actors::approvals::Approvals;
 use isomer_actors::directory::Directory;
 use isomer_actors::live::Live;
@@ -45,6 +46,7 @@ pub struct Shared {
     pub live: Live,
     pub mailroom: Mailroom,
     pub approvals: Approvals,
+    pub activity: Activity,
     pub host: Host,
     /// Where the agents of `host` listen.
     pub hosted_at: Addresses,

@@ -4,6 +4,7 @@
 
 mod a2a;
 mod access;
+mod activity;
 mod approvals;
 mod bad_input;
 mod canvas;

@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/activity/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Exports what all workspaces did, or one of them, oldest first: a JSON object a line.
+         * @description It ends early as the export of one workspace does.
+         */
+        get: operations["exportActivity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/a2a-queue/drop-stale": {
         parameters: {
             query?: never;
@@ -733,6 +753,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/workspaces/{id}/activity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what a workspace did, newest first. */
+        get: operations["listActivity"];
+        put?: never;
+        /**
+         * Takes in what an agent did.
+         * @description It is stored when this answers. Of an unknown workspace nothing is stored, and the answer
+         *     is the same.
+         */
+        post: operations["reportActivity"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/activity/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Exports what a workspace did, oldest first: a JSON object a line, as in the list.
+         * @description A transfer that ends early, because the server stops or its store fails, is incomplete in
+         *     HTTP's own terms; it ends after a line. Go on with `since` at the last line's time.
+         */
+        get: operations["exportWorkspaceActivity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/workspaces/{id}/agent": {
         parameters: {
             query?: never;
@@ -1099,6 +1162,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/workspaces/{id}/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says what a workspace's agent used today. */
+        get: operations["getTokenUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/workspaces/{id}/model": {
         parameters: {
             query?: never;
@@ -1111,6 +1191,23 @@ export interface paths {
         /** Chooses a model for a workspace; an empty one goes back to the default. */
         put: operations["setModel"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/notify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tells people something, and keeps it for those who look later. */
+        post: operations["notify"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1199,6 +1296,27 @@ export interface paths {
          * @description The workspace itself, if it has one by that name.
          */
         get: operations["listSecretDependents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/session-search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Searches what a workspace did, newest first.
+         * @description Finds rows whose words begin with the words of the question, and among the newest 1,000 also
+         *     those that contain it anywhere. Case does not matter; `%` and `_` mean themselves.
+         */
+        get: operations["searchSession"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1323,6 +1441,38 @@ export interface components {
         Acknowledgement: {
             /** @description Its answer, for whoever sent the message. */
             response?: Record<string, never> | null;
+        };
+        /**
+         * @description Something that a workspace did. Bodies of more than 65,536 bytes are told by their beginning:
+         *     `{"truncated": true, "bytes": 70000, "beginning": "…"}`.
+         */
+        Activity: {
+            /** @description Such as `a2a_receive`. */
+            activity_type: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: int32 */
+            duration_ms: number | null;
+            error_detail: string | null;
+            /** Format: uuid */
+            id: string;
+            method: string | null;
+            request_body?: unknown;
+            response_body?: unknown;
+            /**
+             * Format: uuid
+             * @description The workspace it came from; null: a person.
+             */
+            source_id: string | null;
+            /** @description `ok`, `error`, or what was reported. */
+            status: string;
+            summary: string | null;
+            /** Format: uuid */
+            target_id: string | null;
+            /** @description What tools the agent used for its answer. */
+            tool_trace?: unknown;
+            /** Format: uuid */
+            workspace_id: string;
         };
         /** @description The model that serves a workspace from now on. */
         AgentAssigned: {
@@ -1480,6 +1630,17 @@ export interface components {
         /** @description Who serves and served a workspace. */
         Assignments: {
             agents: components["schemas"]["Assignment"][];
+        };
+        /** @description A file that goes with a message. */
+        Attachment: {
+            mimeType?: string | null;
+            name?: string;
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            size?: number | null;
+            uri?: string;
         };
         /** @description An audit row as it is stored. */
         AuditEntry: {
@@ -2092,6 +2253,11 @@ export interface components {
             /** @description Always `not ready`. */
             status: string;
         };
+        /** @description What an agent says to people. */
+        Notify: {
+            attachments?: components["schemas"]["Attachment"][] | null;
+            message: string;
+        };
         /**
          * @description Whether silence is judged.
          * @enum {string}
@@ -2227,6 +2393,29 @@ export interface components {
          * @enum {string}
          */
         RemovedAs: "removed" | "purged";
+        /** @description Something that an agent did. */
+        ReportActivity: {
+            /**
+             * @description One of `a2a_send`, `a2a_receive`, `task_update`, `agent_log`, `skill_promotion`,
+             *     `memory_write`, `error`.
+             */
+            activity_type: string;
+            /** Format: int64 */
+            duration_ms?: number | null;
+            error_detail?: string | null;
+            /** @description Stored as `request_body` when there is none. */
+            metadata?: unknown;
+            method?: string | null;
+            request_body?: unknown;
+            response_body?: unknown;
+            /** @description The workspace itself, also when absent. */
+            source_id?: string | null;
+            /** @description `ok` unless given. */
+            status?: string | null;
+            summary?: string | null;
+            /** @description Another workspace concerned. */
+            target_id?: string | null;
+        };
         /** @description What an agent asks for. */
         RequestApproval: {
             /** @description What it wants to do; at most 1,000 bytes. */
@@ -2376,6 +2565,29 @@ export interface components {
             store: components["schemas"]["StoreKind"];
             version: string;
         };
+        /** @description Something that was found. */
+        SessionMatch: {
+            /** @description The summary. */
+            content: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: uuid */
+            id: string;
+            kind: components["schemas"]["SessionMatchKind"];
+            /** @description The type of activity. */
+            label: string;
+            method: string | null;
+            request_body?: unknown;
+            response_body?: unknown;
+            status: string;
+            /** Format: uuid */
+            workspace_id: string;
+        };
+        /**
+         * @description What was found, and where.
+         * @enum {string}
+         */
+        SessionMatchKind: "activity";
         /** @description Which model to use; an empty one for the default. */
         SetModel: {
             model: string;
@@ -2483,6 +2695,24 @@ export interface components {
             message: string;
             /** Format: uuid */
             workspace_id: string;
+        };
+        /** @description What an agent says that it used today (UTC). */
+        TokenUsage: {
+            /** @description US dollars with six decimals: 3 a million input tokens, 15 a million output tokens. */
+            estimated_cost_usd: string;
+            /** Format: int64 */
+            input_tokens: number;
+            /** Format: int64 */
+            output_tokens: number;
+            /** Format: date-time */
+            period_end: string;
+            /** Format: date-time */
+            period_start: string;
+            /**
+             * Format: int64
+             * @description Answers that reported usage.
+             */
+            total_calls: number;
         };
         /** @description The live tokens of a workspace. */
         Tokens: {
@@ -2757,6 +2987,47 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    exportActivity: {
+        parameters: {
+            query?: {
+                /** @description An RFC 3339 time: only rows at or after it. */
+                since?: string;
+                /** @description An RFC 3339 time: only rows at or before it. Never later than the beginning of the export. */
+                until?: string;
+                /** @description A type, exactly. */
+                type?: string;
+                /** @description Only what this workspace did. */
+                workspace_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The lines */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": components["schemas"]["Activity"];
+                };
+            };
+            /** @description A parameter is not acceptable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     dropStaleMessages: {
         parameters: {
             query?: {
@@ -4607,6 +4878,144 @@ export interface operations {
             };
         };
     };
+    listActivity: {
+        parameters: {
+            query?: {
+                /** @description A type, exactly. */
+                type?: string;
+                /** @description `canvas`: from people; `agent`: from workspaces. */
+                source?: string;
+                /** @description A status, exactly. */
+                status?: string;
+                /** @description A method, exactly. */
+                method?: string;
+                /** @description An RFC 3339 time: only rows at or after it. */
+                since?: string;
+                /** @description An RFC 3339 time: only rows at or before it. */
+                until?: string;
+                /** @description The `X-Next-Cursor` of the page before. */
+                cursor?: string;
+                /** @description How many at most; 100 unless a number from 1 is given, more than 500 count as 500. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What matches; nothing for an unknown workspace */
+            200: {
+                headers: {
+                    /** @description `cursor` of the next page; absent on the last */
+                    "x-next-cursor"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Activity"][];
+                };
+            };
+            /** @description A parameter is not acceptable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    reportActivity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReportActivity"];
+            };
+        };
+        responses: {
+            /** @description Taken in */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            /** @description `source_id` is another workspace */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["ContentTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    exportWorkspaceActivity: {
+        parameters: {
+            query?: {
+                /** @description An RFC 3339 time: only rows at or after it. */
+                since?: string;
+                /** @description An RFC 3339 time: only rows at or before it. Never later than the beginning of the export. */
+                until?: string;
+                /** @description A type, exactly. */
+                type?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The lines */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": components["schemas"]["Activity"];
+                };
+            };
+            /** @description A parameter is not acceptable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     assignAgent: {
         parameters: {
             query?: never;
@@ -5815,6 +6224,41 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    getTokenUsage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Today's totals */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenUsage"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getModel: {
         parameters: {
             query?: never;
@@ -5904,6 +6348,48 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            413: components["responses"]["ContentTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    notify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace that says it */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Notify"];
+            };
+        };
+        responses: {
+            /** @description Stored, and told */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            408: components["responses"]["RequestTimeout"];
             413: components["responses"]["ContentTooLarge"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
@@ -6257,6 +6743,46 @@ export interface operations {
                 };
             };
             /** @description The id is not a lower-case UUID */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    searchSession: {
+        parameters: {
+            query?: {
+                /** @description What to look for, at most 1,024 bytes; everything when empty. */
+                q?: string;
+                /** @description How many at most; 50 unless a number from 1 is given, more than 200 count as 200. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionMatch"][];
+                };
+            };
+            /** @description A parameter is not acceptable */
             400: {
                 headers: {
                     [name: string]: unknown;

@@ -41,6 +41,7 @@ pub type Api = OpenApiRouter<App>;
         (name = "messages", description = "Messages to agents, over A2A, and those that wait"),
         (name = "delegations", description = "Tasks from workspace to workspace"),
         (name = "approvals", description = "Agents ask, somebody else decides"),
+        (name = "activity", description = "What workspaces did, and what their agents say to people"),
         (name = "events", description = "What happened, recorded and live"),
         (name = "canvas", description = "Where people look"),
         (name = "secrets", description = "Secrets and models; values are write-only for people"),

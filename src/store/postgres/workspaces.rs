@@ -99,6 +99,7 @@ pub fn index_row(row: &PgRow, operation: &'static str) -> Result<IndexRow, Store
     let c = Columns { row, operation };
     Ok(IndexRow {
         id: c.workspace("id")?,
+        name: c.get("name")?,
         parent_id: c.opt_workspace("parent_id")?,
         forwarded_to: c.opt_workspace("forwarded_to")?,
         status: c.parsed("status_text", Status::parse)?,
@@ -291,6 +292,7 @@ pub async fn purge(
     .map_err(|error| classify(operation, error))?;
     for sql in [
         "DELETE FROM agents WHERE workspace_id = ANY($1)",
+        "DELETE FROM activity_logs WHERE workspace_id = ANY($1)",
         "DELETE FROM workspace_secrets WHERE workspace_id = ANY($1)",
         "DELETE FROM data_keys WHERE workspace_id = ANY($1)",
         "UPDATE workspaces SET parent_id = NULL WHERE parent_id = ANY($1)",

@@ -94,6 +94,7 @@ pub fn index_row(row: &SqliteRow, operation: &'static str) -> Result<IndexRow, S
     let c = Columns { row, operation };
     Ok(IndexRow {
         id: c.workspace("id")?,
+        name: c.get("name")?,
         parent_id: c.opt_workspace("parent_id")?,
         forwarded_to: c.opt_workspace("forwarded_to")?,
         status: c.parsed("status", Status::parse)?,
@@ -202,6 +203,8 @@ pub async fn purge(
     .map_err(|error| classify(operation, error))?;
     for sql in [
         "DELETE FROM agents WHERE workspace_id = $1",
+        "DELETE FROM activity_logs WHERE workspace_id = $1",
+        "DELETE FROM workspace_token_usage WHERE workspace_id = $1",
         "DELETE FROM workspace_secrets WHERE workspace_id = $1",
         "DELETE FROM data_keys WHERE workspace_id = $1",
         "DELETE FROM workspace_config WHERE workspace_id = $1",
