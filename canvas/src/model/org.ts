@@ -86,6 +86,8 @@ export function changeOf(event: LiveEvent): Partial<Workspace> | undefined {
       return { parent_id: typeof payload.parent_id === "string" ? payload.parent_id : null };
     case "WORKSPACE_UPDATED":
       return updated(payload);
+    case "MESSAGE_STATE":
+      return "queue_depth" in payload ? { queue_depth: count(payload.queue_depth) } : undefined;
     default:
       return undefined;
   }

@@ -1,59 +1,25 @@
-/** Talking to the agent of a workspace, where the server routes messages. */
+/** Talking to the agent of a workspace, whether it is there, busy or away. */
 
 import { Paperclip, Send } from "lucide-react";
 import { useId, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Button, cx, IconButton } from "../kit";
-import { timeOfDay } from "../kit/time";
-import { Attachments, Chosen } from "./Attachments";
-import { Quiet, Said } from "./parts";
+import { Chosen } from "./Attachments";
+import { Log } from "./chat/Log";
+import { send } from "./chat/store";
+import { Quiet } from "./parts";
 import { useInfo } from "./server";
-import { type Message, send, useTalk } from "./talk";
 import { useFiles } from "./useFiles";
 
 export function Chat({ id }: { id: string }) {
   const { t } = useTranslation("panel");
   const known = useInfo();
-  const talk = useTalk((state) => state.talks[id]);
   const routes = known?.features.a2a === true;
-  const messages = talk?.messages ?? [];
   return (
     <div className="flex min-h-full flex-col gap-3">
-      <div role="log" aria-label={t("conversation")} className="grow space-y-3">
-        {messages.length === 0 && <p className="text-muted">{t("no_messages")}</p>}
-        {messages.map((message) => (
-          <Bubble key={message.id} id={id} message={message} />
-        ))}
-        {talk?.waiting && <p className="text-muted">{t("waiting")}</p>}
-      </div>
+      <Log id={id} />
       {known && !routes && <Quiet>{t("no_a2a")}</Quiet>}
-      <Composer
-        id={id}
-        disabled={!routes || talk?.waiting === true}
-        takesFiles={known?.features.chat_files === true}
-      />
-    </div>
-  );
-}
-
-function Bubble({ id, message }: { id: string; message: Message }) {
-  const { t } = useTranslation("panel");
-  const mine = message.from === "person";
-  const look = mine ? "ml-8 bg-accent-soft" : "mr-8 bg-raised";
-  return (
-    <div className={`rounded-lg px-3 py-2 ${message.from === "error" ? "bg-danger-soft" : look}`}>
-      <p className="text-xs text-muted">
-        {t(`from.${message.from}`)} · {timeOfDay(message.at)}
-      </p>
-      {message.text !== "" && (
-        <p className="whitespace-pre-wrap">
-          <Said text={message.text} />
-        </p>
-      )}
-      {message.text === "" && message.files.length === 0 && (
-        <p className="text-muted">{t("no_text")}</p>
-      )}
-      <Attachments id={id} files={message.files} />
+      <Composer id={id} disabled={!routes} takesFiles={known?.features.chat_files === true} />
     </div>
   );
 }
