@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::domain::change::{Draft, Effect, LayoutPatch, NewSecrets};
 use crate::domain::hierarchy::ParentRefused;
 use crate::domain::ids::{Seq, WorkspaceId};
-use crate::domain::record::{Access, Record};
+use crate::domain::record::{Access, DeliveryMode, Record};
 use crate::domain::status::Status;
 use crate::domain::token::NewToken;
 use crate::ports::{AgentRow, StoreError};
@@ -31,6 +31,7 @@ pub struct NewWorkspace {
     /// US cents.
     pub budget_limit: Option<i64>,
     pub max_concurrent_tasks: i32,
+    pub delivery_mode: DeliveryMode,
     /// Canvas units.
     pub position: (f64, f64),
     pub start: Start,
@@ -53,7 +54,10 @@ pub enum Start {
 #[derive(Clone, Debug)]
 pub struct Registration {
     pub id: WorkspaceId,
-    pub url: String,
+    /// Needed unless its messages are collected.
+    pub url: Option<String>,
+    /// `None` leaves it as it is.
+    pub delivery_mode: Option<DeliveryMode>,
     pub agent_card: Value,
     /// Issued only if the workspace has no live token.
     pub token: NewToken,
@@ -68,6 +72,8 @@ pub struct Registration {
 pub struct Registered {
     /// The offered token was stored and is now the workspace's.
     pub token_issued: bool,
+    /// How messages reach the agent from now on.
+    pub delivery_mode: DeliveryMode,
 }
 
 /// What of a workspace changes (contract 01 §4). `None` leaves a field alone.
@@ -79,6 +85,7 @@ pub struct Patch {
     pub parent_id: Option<Option<WorkspaceId>>,
     pub runtime: Option<String>,
     pub workspace_dir: Option<Option<String>>,
+    pub delivery_mode: Option<DeliveryMode>,
     pub layout: LayoutPatch,
 }
 
@@ -136,6 +143,7 @@ pub struct Glimpse {
     /// Its agent is run by this server.
     pub hosted: bool,
     pub forwarded_to: Option<WorkspaceId>,
+    pub delivery_mode: DeliveryMode,
     /// How many live tokens it has.
     pub live_tokens: u32,
     pub had_tokens: bool,
@@ -144,11 +152,14 @@ pub struct Glimpse {
 /// What a message to a workspace needs to know, without asking its actor or the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
+    pub name: Arc<str>,
     pub status: Status,
     /// Its agent is run by this server.
     pub hosted: bool,
     /// Where its agent is.
     pub url: Option<Arc<str>>,
+    /// Whether messages are sent there, or collected.
+    pub delivery_mode: DeliveryMode,
     /// What it spent this month has reached its limit.
     pub budget_exceeded: bool,
     /// Its agent's own idle limit.
@@ -183,6 +194,9 @@ pub enum RuntimeError {
     TokensRevoked,
     #[error("unknown workspaces may not register themselves")]
     MayNotCreate,
+    /// Its messages are pushed, so its agent must say where to.
+    #[error("it is required")]
+    UrlRequired,
     #[error("the workspace already has an active agent")]
     AgentActive,
     #[error("the workspace has no active agent")]

@@ -404,6 +404,7 @@ async fn reload(store: &dyn Store, indexes: &Indexes, id: WorkspaceId) -> Result
     if let Some(record) = loaded.record {
         indexes.put_row(&IndexRow {
             id,
+            name: record.name,
             parent_id: record.parent_id,
             forwarded_to: record.forwarded_to,
             status: record.status,
@@ -412,6 +413,7 @@ async fn reload(store: &dyn Store, indexes: &Indexes, id: WorkspaceId) -> Result
             hermes: record.runtime == crate::indexes::HERMES,
             had_tokens: loaded.had_tokens,
             url: record.url,
+            delivery_mode: record.delivery_mode,
             budget_limit: record.budget_limit,
             max_concurrent_tasks: record.max_concurrent_tasks,
         });

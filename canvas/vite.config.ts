@@ -19,9 +19,10 @@ export default defineConfig({
   },
   server: {
     proxy: {
-      "^/(workspaces|registry|health|admin|settings|events|canvas|openapi.json|login|logout|org)": {
-        target: process.env.ISOMER_URL ?? "http://127.0.0.1:8080",
-      },
+      "^/(workspaces|registry|health|admin|settings|events|canvas|approvals|openapi.json|login|logout|org)":
+        {
+          target: process.env.ISOMER_URL ?? "http://127.0.0.1:8080",
+        },
       "/ws": { target: process.env.ISOMER_URL ?? "http://127.0.0.1:8080", ws: true },
     },
   },

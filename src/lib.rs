@@ -6,6 +6,7 @@
 pub mod agent;
 pub mod app;
 pub mod bench;
+pub mod chat_files;
 pub mod clock;
 pub mod command;
 pub mod config;

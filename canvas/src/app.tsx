@@ -11,6 +11,7 @@ import { Guide } from "./guide/Guide";
 import { Notice } from "./kit";
 import { ListView } from "./list/ListView";
 import { useConnection } from "./live/connection";
+import { followDepths } from "./live/depths";
 import { follower } from "./live/follow";
 import { usePlace } from "./nav";
 import { Panel } from "./panel/Panel";
@@ -25,6 +26,9 @@ import { PastBanner, PastFrame } from "./time/PastMark";
 import { Timeline } from "./time/Timeline";
 
 // Looked at now and then: not part of what the first look loads.
+const ApprovalsPage = lazy(() =>
+  import("./pages/Approvals").then((page) => ({ default: page.ApprovalsPage })),
+);
 const KeysPage = lazy(() => import("./pages/Keys").then((page) => ({ default: page.KeysPage })));
 const RuntimePage = lazy(() =>
   import("./pages/Runtime").then((page) => ({ default: page.RuntimePage })),
@@ -34,7 +38,11 @@ export function App() {
   useTheme();
   useEffect(() => {
     follower.start();
-    return () => follower.stop();
+    const stop = followDepths();
+    return () => {
+      stop();
+      follower.stop();
+    };
   }, []);
   const { t } = useTranslation();
   return (
@@ -73,6 +81,7 @@ function Main() {
       className="relative flex min-h-0 grow outline-none max-md:has-[>[data-panel]]:[&>:first-child]:invisible"
     >
       <Suspense fallback={null}>
+        {page === "approvals" && <ApprovalsPage />}
         {page === "runtime" && <RuntimePage />}
         {page === "keys" && <KeysPage />}
       </Suspense>

@@ -6,6 +6,7 @@ import { useHashLocation } from "wouter/use-hash-location";
 export const TABS = [
   "overview",
   "chat",
+  "messages",
   "activity",
   "events",
   "secrets",
@@ -22,17 +23,19 @@ export function go(path: string): void {
   location.hash = `#${path}`;
 }
 
+/** Pages beside the canvas. */
+const PAGES = ["approvals", "runtime", "keys"] as const;
+
 export interface Place {
-  page: "home" | "runtime" | "keys";
+  page: "home" | (typeof PAGES)[number];
   workspace: string | null;
   tab: Tab;
 }
 
 export function placeOf(path: string): Place {
   const [first, id, tab] = path.split("/").filter(Boolean);
-  if (first === "runtime" || first === "keys") {
-    return { page: first, workspace: null, tab: "overview" };
-  }
+  const page = PAGES.find((one) => one === first);
+  if (page) return { page, workspace: null, tab: "overview" };
   const known = TABS.find((one) => one === tab) ?? "overview";
   return { page: "home", workspace: first === "w" && id ? id : null, tab: known };
 }

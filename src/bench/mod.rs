@@ -1,11 +1,14 @@
 //! `isomer bench`: a server in its own process and what it is compared with, in turn, in one run:
-//! heartbeats beside a bare handler, secrets in format 3 beside format 1. Prints ratios.
+//! heartbeats beside a bare handler, secrets in format 3 beside format 1, messages beside a direct
+//! call and nginx, messages that wait beside a row each. Prints ratios.
 //!
 //! Everything stays on loopback and is bounded in connections, rounds and time.
 
 mod bare;
 mod kms;
 mod load;
+mod proxy;
+mod queue;
 mod report;
 mod secrets;
 
@@ -30,9 +33,17 @@ pub enum BenchCommand {
     /// Secrets written and read per second, format 3 beside format 1; with `--kms-url`, calls at
     /// KMS and reads while it is cut off.
     Secrets(secrets::SecretsArgs),
+    /// Messages per second through the proxy and their latency, beside the same agent called
+    /// directly and behind nginx.
+    Proxy(proxy::ProxyArgs),
     /// The bare handler (started by `heartbeat`).
     #[command(hide = true)]
     Bare,
+    /// Messages kept per second, beside a row and a commit each, and what they cost in memory.
+    Queue(queue::QueueArgs),
+    /// The agent (started by `proxy`).
+    #[command(hide = true)]
+    Agent,
 }
 
 /// How to measure.
@@ -88,7 +99,10 @@ pub async fn run(command: BenchCommand) -> Result<(), BenchError> {
     match command {
         BenchCommand::Heartbeat(args) => heartbeat(args).await,
         BenchCommand::Secrets(args) => secrets::run(args).await,
+        BenchCommand::Proxy(args) => proxy::run(args).await,
         BenchCommand::Bare => Ok(bare::serve().await?),
+        BenchCommand::Queue(args) => queue::run(args).await,
+        BenchCommand::Agent => Ok(proxy::agent::serve().await?),
     }
 }
 
@@ -97,7 +111,7 @@ async fn heartbeat(args: HeartbeatArgs) -> Result<(), BenchError> {
     let admin = token::random_text().map_err(|_| BenchError::Randomness)?;
     let folder = std::env::temp_dir().join(format!("isomer-bench-{}", std::process::id()));
     let server = Process::start("server", server_command(&admin, &folder)?)?;
-    let bare = Process::start("bare handler", bare_command()?)?;
+    let bare = Process::start("bare handler", command_of("bare")?)?;
     println!("preparing {} workspaces", args.workspaces);
     let requests = prepare(server.address, &admin, args.workspaces).await?;
 
@@ -172,9 +186,10 @@ fn server_command(admin: &SecretString, folder: &Path) -> Result<Command, BenchE
     Ok(command)
 }
 
-fn bare_command() -> Result<Command, BenchError> {
+/// One of the hidden commands, as a process of its own.
+fn command_of(name: &str) -> Result<Command, BenchError> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["bench", "bare"]);
+    command.args(["bench", name]);
     Ok(command)
 }
 

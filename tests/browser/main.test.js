@@ -2,12 +2,14 @@
 
 import { after, before, describe, test } from "node:test";
 import * as access from "./cases/access.js";
+import * as approvals from "./cases/approvals.js";
 import * as bulk from "./cases/bulk.js";
 import * as chat from "./cases/chat.js";
 import * as guide from "./cases/guide.js";
 import * as keyboard from "./cases/keyboard.js";
 import * as live from "./cases/live.js";
 import * as looks from "./cases/looks.js";
+import * as messages from "./cases/messages.js";
 import * as organise from "./cases/organise.js";
 import * as past from "./cases/past.js";
 import { close, launch } from "./support/browser.js";
@@ -22,6 +24,8 @@ const CASES = {
   ...bulk,
   ...guide,
   ...chat,
+  ...messages,
+  ...approvals,
 };
 /** A hung page must not hang the run. */
 const LIMIT_MS = 120_000;

@@ -4,11 +4,14 @@
 
 mod a2a;
 mod access;
+mod activity;
 mod approvals;
 mod bad_input;
 mod canvas;
+mod chat_files;
 mod deaths;
 mod delegations;
+mod delivery_mode;
 mod events;
 mod first_light;
 mod hosted;
@@ -23,5 +26,6 @@ mod page;
 mod redis_adapters;
 mod schema_page;
 mod sdk_agents;
+mod sdk_clients;
 mod stores;
 mod support;

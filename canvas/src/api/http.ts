@@ -91,14 +91,14 @@ export async function request<T>(
   path: string,
   body?: unknown,
   limitMs = LIMIT_MS,
-): Promise<{ body: T }> {
+): Promise<{ body: T; status: number; headers: Headers }> {
   const json = body === undefined ? {} : { body: JSON.stringify(body) };
   const headers = { "Content-Type": "application/json" };
   const url = new URL(path, globalThis.location?.origin ?? "http://localhost");
   const response = await patient(new Request(url, { method, headers, ...json }), limitMs);
   const parsed = parse(await response.text());
   if (!response.ok) throw errorOf(response, parsed);
-  return { body: parsed as T };
+  return { body: parsed as T, status: response.status, headers: response.headers };
 }
 
 /** The body of an answer that was not refused. */

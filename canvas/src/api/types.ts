@@ -37,7 +37,11 @@ export type WorkspaceDetail = Narrow<Schemas["WorkspaceDetail"], { agent_card: A
 /** An item of `GET /workspaces`, less what the page has no use for. */
 export type Workspace = Narrow<
   Omit<Schemas["Workspace"], "budget_limit" | "monthly_spend" | "workspace_dir">,
-  { agent_card: AgentCard | null }
+  {
+    agent_card: AgentCard | null;
+    /** Messages that wait for its agent. */
+    queue_depth?: number;
+  }
 >;
 
 type Payload = { payload: Record<string, unknown> };
@@ -57,6 +61,7 @@ export type CreateWorkspace = Schemas["CreateWorkspace"];
 export type PatchWorkspace = Schemas["PatchWorkspace"];
 export type Layout = Schemas["Layout"];
 export type ChildReport = Schemas["SupervisedChild"];
+export type ChatFile = Schemas["ChatFile"];
 export type Supervision = Schemas["Supervision"];
 export type Liveness = Schemas["Liveness"];
 export type RotationJob = Schemas["Rotation"];

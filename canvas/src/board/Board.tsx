@@ -16,6 +16,7 @@ import { Hints } from "./Hint";
 import { NodeMenu } from "./NodeMenu";
 import { Painted } from "./Painted";
 import { type FaceNode, type Scene, seesMore } from "./scene";
+import { Traffic } from "./traffic/Traffic";
 import { useDrag } from "./useDrag";
 import { useKeys } from "./useKeys";
 import { onNodesChange, useNodes, useScene } from "./useNodes";
@@ -111,6 +112,7 @@ function Stage() {
         >
           <Background gap={28} />
           {painted && <Painted scene={scene} />}
+          <Traffic scene={scene} />
         </ReactFlow>
       </Hints>
       <NodeMenu />

@@ -4,9 +4,11 @@ import { memo } from "react";
 import { useTranslation } from "react-i18next";
 import type { Workspace } from "../api/types";
 import { cx } from "../kit";
+import { Marks } from "../kit/marks";
 import { LOOK, StatusBadge } from "../kit/status";
 import { useConnection } from "../live/connection";
 import { HEADER, NODE } from "../model/placement";
+import { useWaitingApprovals } from "../store/approvals";
 import { useReadOnly, useShownWorkspace } from "../store/shown";
 import { useView } from "../store/view";
 import { Detail } from "./Detail";
@@ -18,6 +20,9 @@ import { useMatch } from "./match";
 import { openMenuBelow, useMenu } from "./menu";
 import { Rename } from "./Rename";
 import type { FaceNode } from "./scene";
+
+/** Sizes of marks: larger from afar. */
+const MARK = { full: "", simple: "text-lg", name: "px-2.5 text-3xl", painted: "" };
 
 /** One workspace. Reads its own row from the store, so that a change draws this node alone. */
 export const Face = memo(function Face({ id, data, selected }: NodeProps<FaceNode>) {
@@ -38,7 +43,7 @@ export const Face = memo(function Face({ id, data, selected }: NodeProps<FaceNod
       data-workspace={id}
       data-status={workspace.status}
       className={cx(
-        "size-full rounded-lg border shadow-sm",
+        "relative size-full rounded-lg border shadow-sm",
         match === "found" ? "bg-accent-soft" : "bg-surface",
         selected ? "border-accent ring-2 ring-accent" : "border-line-strong",
         focused &&
@@ -66,6 +71,15 @@ export const Face = memo(function Face({ id, data, selected }: NodeProps<FaceNod
         {detail === "full" && <Detail workspace={workspace} members={data.members} />}
         {data.folded && <Folded id={id} below={data.below} />}
       </div>
+      <div className={cx("absolute right-3 flex gap-1", detail === "full" ? "-top-3" : "-top-4")}>
+        <Marks
+          board
+          id={id}
+          depth={workspace.queue_depth ?? 0}
+          className={cx("pointer-events-auto border border-current", MARK[detail])}
+          size={detail === "full" ? 12 : 20}
+        />
+      </div>
     </div>
   );
 });
@@ -74,9 +88,14 @@ export const Face = memo(function Face({ id, data, selected }: NodeProps<FaceNod
 function useLabel(workspace: Workspace | undefined): string {
   const { t } = useTranslation(["board", "common"]);
   const parent = useShownWorkspace(workspace?.parent_id)?.name;
+  const approvals = useWaitingApprovals(workspace?.id ?? "");
+  const past = useReadOnly();
   if (!workspace) return "";
   const status = t(`common:status.${workspace.status}`);
   const own = [workspace.name, workspace.role, status];
+  if (!past && approvals > 0) own.push(t("common:approvals_waiting", { count: approvals }));
+  const depth = past ? 0 : (workspace.queue_depth ?? 0);
+  if (depth > 0) own.push(t("common:queue_depth", { count: depth }));
   if (parent) own.push(t("reports_to", { name: parent }));
   return own.filter(Boolean).join(", ");
 }

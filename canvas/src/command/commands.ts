@@ -107,6 +107,13 @@ function going(t: T, askMoment: () => void): Command[] {
   const commands: Command[] = [
     { id: "canvas", group: "go", label: t("to_canvas"), keys: "G C", run: show("canvas") },
     { id: "list", group: "go", label: t("to_list"), keys: "G L", run: show("list") },
+    {
+      id: "approvals",
+      group: "go",
+      label: t("to_approvals"),
+      keys: "G A",
+      run: () => go("/approvals"),
+    },
     { id: "runtime", group: "go", label: t("to_runtime"), keys: "G R", run: () => go("/runtime") },
     { id: "keys", group: "go", label: t("to_keys"), keys: "G K", run: () => go("/keys") },
     { id: "moment", group: "go", label: t("moment"), stays: true, run: askMoment },

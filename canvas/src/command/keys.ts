@@ -62,6 +62,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { id: "close", group: "general", keys: ["Escape"], run: leave },
   { id: "canvas", group: "go", keys: ["G C"], run: home("canvas") },
   { id: "list", group: "go", keys: ["G L"], run: home("list") },
+  { id: "approvals", group: "go", keys: ["G A"], run: () => go("/approvals") },
   { id: "runtime", group: "go", keys: ["G R"], run: () => go("/runtime") },
   { id: "keys", group: "go", keys: ["G K"], run: () => go("/keys") },
   { id: "walk", group: "org", keys: ["↑", "↓", "←", "→"] },

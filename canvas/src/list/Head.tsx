@@ -21,6 +21,7 @@ const FIELDS = [
   ["runtime", null],
   ["task", null],
   ["active", null],
+  ["waiting", null],
   ["errors", "errors"],
   ["beat", "beat"],
   ["uptime", null],

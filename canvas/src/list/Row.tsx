@@ -6,6 +6,7 @@ import { memo } from "react";
 import { useTranslation } from "react-i18next";
 import type { Workspace } from "../api/types";
 import { cx } from "../kit";
+import { Marks } from "../kit/marks";
 import { StatusBadge } from "../kit/status";
 import { ago, dateTime, span, useNow } from "../kit/time";
 import { useReadOnly, useShownWorkspace } from "../store/shown";
@@ -137,6 +138,9 @@ function Wide({ title, workspace }: CellsProps) {
       <Cell className="tabular-nums">
         {!readOnly && `${workspace.active_tasks} / ${workspace.max_concurrent_tasks}`}
       </Cell>
+      <Cell className="flex gap-1 overflow-hidden">
+        <Marks id={workspace.id} depth={workspace.queue_depth ?? 0} />
+      </Cell>
       <Cell className="truncate">
         <Errors workspace={workspace} />
       </Cell>
@@ -158,6 +162,7 @@ function Narrow({ title, workspace, indent }: CellsProps & { indent: number }) {
     <Cell className="grow">
       <div className="flex items-center gap-2">
         <div className="min-w-0 grow">{title}</div>
+        <Marks id={workspace.id} depth={workspace.queue_depth ?? 0} />
         <StatusBadge status={workspace.status} className="shrink-0" />
       </div>
       <div

@@ -86,6 +86,8 @@ export function changeOf(event: LiveEvent): Partial<Workspace> | undefined {
       return { parent_id: typeof payload.parent_id === "string" ? payload.parent_id : null };
     case "WORKSPACE_UPDATED":
       return updated(payload);
+    case "MESSAGE_STATE":
+      return "queue_depth" in payload ? { queue_depth: count(payload.queue_depth) } : undefined;
     default:
       return undefined;
   }
@@ -100,6 +102,7 @@ function details(event: LiveEvent): Partial<Workspace> {
         last_sample_error: "",
         ...("url" in payload ? { url: text(payload.url) } : {}),
         ...("agent_card" in payload ? { agent_card: card(payload.agent_card) } : {}),
+        ...delivery(payload),
       };
     case "WORKSPACE_DEGRADED":
       return {
@@ -121,7 +124,12 @@ function updated(payload: Record<string, unknown>): Partial<Workspace> {
     ...("role" in payload ? { role: text(payload.role) || null } : {}),
     ...(typeof payload.tier === "number" ? { tier: payload.tier } : {}),
     ...(typeof payload.runtime === "string" ? { runtime: payload.runtime || "langgraph" } : {}),
+    ...delivery(payload),
   };
+}
+
+function delivery({ delivery_mode: mode }: Record<string, unknown>): Partial<Workspace> {
+  return mode === "push" || mode === "poll" ? { delivery_mode: mode } : {};
 }
 
 const text = (value: unknown) => (typeof value === "string" ? value : "");

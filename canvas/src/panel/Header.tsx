@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import { patchWorkspace } from "../api/calls";
 import type { Workspace } from "../api/types";
 import { Button, cx, IconButton, Menu } from "../kit";
+import { Marks } from "../kit/marks";
 import { StatusBadge } from "../kit/status";
 import { dateTime } from "../kit/time";
 import { usePast } from "../store/past";
@@ -48,6 +49,7 @@ export function Header({ workspace }: { workspace: Workspace }) {
       </div>
       <div className="flex min-w-0 items-center gap-2">
         <StatusBadge status={workspace.status} />
+        <Marks id={workspace.id} depth={workspace.queue_depth ?? 0} />
         {workspace.role && (
           <bdi dir="auto" className="truncate text-muted">
             {workspace.role}

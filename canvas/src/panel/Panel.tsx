@@ -5,13 +5,14 @@ import { useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { go, pathOf, TABS, type Tab, usePlace } from "../nav";
 import { useReadOnly, useShownWorkspace } from "../store/shown";
-import { Activity } from "./Activity";
 import { Agents } from "./Agents";
+import { Activity } from "./activity/Activity";
 import { Card } from "./Card";
 import { Chat } from "./Chat";
 import { Events } from "./events/Events";
 import { Header, UnknownHeader } from "./Header";
 import { Missing } from "./Missing";
+import { Messages } from "./messages/Messages";
 import { Overview } from "./overview/Overview";
 import { OfThePresent } from "./Past";
 import { Resizer } from "./Resizer";
@@ -49,6 +50,7 @@ function Open({ id, tab }: { id: string; tab: Tab }) {
 const VIEWS: Record<Tab, (props: { id: string }) => React.ReactNode> = {
   overview: Overview,
   chat: Chat,
+  messages: Messages,
   activity: Activity,
   events: Events,
   secrets: Secrets,
@@ -99,7 +101,7 @@ function Trigger({ tab, on }: { tab: Tab; on: boolean }) {
     <Tabs.Trigger
       ref={place}
       value={tab}
-      className="border-b-2 border-transparent px-2 py-2 whitespace-nowrap text-muted outline-offset-[-2px] hover:text-ink data-[state=active]:border-accent data-[state=active]:font-medium data-[state=active]:text-ink"
+      className="border-b-2 border-transparent px-1.5 py-2 whitespace-nowrap text-muted outline-offset-[-2px] hover:text-ink data-[state=active]:border-accent data-[state=active]:font-medium data-[state=active]:text-ink"
     >
       {t(`tab.${tab}`)}
     </Tabs.Trigger>

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { RecordedEvent, Workspace } from "../api/types";
+import { saidIn } from "./chat/read";
 import { joined, runOf } from "./events/types";
 import { webUrl } from "./safe";
 import { isSecretName } from "./secrets/name";
 import { changesOf, draftOf } from "./settings/draft";
-import { saidIn } from "./talk";
 
 const event = (seq: number, event_type: string): RecordedEvent => ({
   id: String(seq),

@@ -9,6 +9,7 @@ import {
   Plus,
   Redo2,
   Search,
+  ShieldQuestion,
   Sun,
   SunMoon,
   Undo2,
@@ -26,6 +27,7 @@ import { usePast } from "../store/past";
 import { useReadOnly } from "../store/shown";
 import { notify } from "../store/toasts";
 import { type Theme, useView } from "../store/view";
+import { ApprovalsButton } from "./ApprovalsButton";
 import { StatusFilter } from "./StatusFilter";
 
 export function TopBar() {
@@ -55,6 +57,7 @@ export function TopBar() {
         </>
       )}
       <div className="grow" />
+      <ApprovalsButton />
       {page === "home" && <History disabled={readOnly} />}
       <IconButton label={t("commands")} keys="Control+K" onClick={() => set({ palette: true })}>
         <Command size={16} aria-hidden />
@@ -182,6 +185,11 @@ function MainMenu() {
   });
   const items = [
     { label: t("canvas"), icon: <Network size={15} aria-hidden />, onSelect: () => go("/") },
+    {
+      label: t("approvals"),
+      icon: <ShieldQuestion size={15} aria-hidden />,
+      onSelect: () => go("/approvals"),
+    },
     {
       label: t("runtime"),
       icon: <Workflow size={15} aria-hidden />,

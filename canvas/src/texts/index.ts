@@ -2,6 +2,8 @@
 
 import i18next from "i18next";
 import { initReactI18next } from "react-i18next";
+import activity from "./en/activity.json";
+import approvals from "./en/approvals.json";
 import board from "./en/board.json";
 import command from "./en/command.json";
 import common from "./en/common.json";
@@ -9,11 +11,26 @@ import create from "./en/create.json";
 import dialogs from "./en/dialogs.json";
 import guide from "./en/guide.json";
 import list from "./en/list.json";
+import messages from "./en/messages.json";
 import pages from "./en/pages.json";
 import panel from "./en/panel.json";
 import time from "./en/time.json";
 
-const en = { board, command, common, create, dialogs, guide, list, pages, panel, time };
+const en = {
+  activity,
+  approvals,
+  board,
+  command,
+  common,
+  create,
+  dialogs,
+  guide,
+  list,
+  messages,
+  pages,
+  panel,
+  time,
+};
 
 export async function initTexts(): Promise<void> {
   await i18next.use(initReactI18next).init({

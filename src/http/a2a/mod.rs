@@ -8,6 +8,7 @@ pub mod ask;
 mod caller;
 mod courier;
 mod envelope;
+mod log;
 mod queue;
 mod reply;
 mod target;
@@ -27,6 +28,7 @@ use uuid::Uuid;
 use self::announce::Announcement;
 use self::caller::Sender;
 pub use self::courier::HttpCourier;
+use self::log::Note;
 use self::queue::{Post, Why};
 use self::target::{Found, Target};
 use super::error::Answer;
@@ -42,7 +44,8 @@ use crate::egress::{Limits, Place, Reply, Request, SendError};
 const CEILING: Duration = Duration::from_secs(30 * 60);
 const X_TIMEOUT: &str = "x-timeout";
 /// Headers that agents get as they came: the protocol's own, and those of traces.
-const PASSED: [&str; 4] = ["a2a-version", "a2a-extensions", "traceparent", "tracestate"];
+const PASSED: [&str; 5] =
+    ["a2a-version", "a2a-extensions", "x-a2a-extensions", "traceparent", "tracestate"];
 
 /// The routes of this folder.
 pub fn router() -> Api {
@@ -149,6 +152,7 @@ async fn send(
         }
     };
     let message = &post.message;
+    let note = Note::new(&app, &target, sender, message, began);
     let announcement = (sender == Sender::Person)
         .then(|| Announcement::new(&app, target.id, message.method.clone(), began));
     let request = Request {
@@ -158,12 +162,16 @@ async fn send(
         to: target.to,
     };
     match app.agents.send(request).await {
-        Ok(answer) => answered(&app, answer, announcement, place).await,
+        Ok(answer) => answered(&app, answer, announcement, note, place).await,
         Err(SendError::Busy) if !keeps_session => {
             drop(place);
+            note.unsent(SendError::Busy).await;
             post.or(&app, Why::Busy, reply::unsent(SendError::Busy, false)).await
         }
-        Err(error) => Err(reply::unsent(error, keeps_session)),
+        Err(error) => {
+            note.unsent(error).await;
+            Err(reply::unsent(error, keeps_session))
+        }
     }
 }
 
@@ -171,16 +179,19 @@ async fn answered(
     app: &App,
     answer: Reply,
     announcement: Option<Announcement>,
+    note: Note,
     mut place: Place,
 ) -> Answer {
     let status = answer.status;
     if reply::is_stream(&answer) {
         let stopping = app.stopping.clone();
-        let body = announce::at_the_end(answer.body, announcement, place, stopping);
+        let body = note.follow(status, answer.body);
+        let body = announce::at_the_end(body, announcement, place, stopping);
         return Ok(reply::streaming(status, body));
     }
-    let body = reply::whole(answer, &mut place).await?;
+    let body = reply::whole(answer, &mut place).await;
     drop(place);
+    let body = note.heard(status, body).await?;
     if !status.is_success() {
         if let Some(announcement) = announcement.filter(|_| status.as_u16() < 400) {
             announcement.publish(&body);

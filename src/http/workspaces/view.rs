@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use isomer_actors::domain::beat::Vitals;
-use isomer_actors::domain::record::Folded;
+use isomer_actors::domain::record::{DeliveryMode, Folded};
 use isomer_actors::domain::status::Status;
 use isomer_actors::ports::WorkspaceView;
 use serde::{Serialize, Serializer};
@@ -30,6 +30,8 @@ pub struct Workspace {
     collapsed: bool,
     /// What the agent is doing; empty when idle.
     current_task: String,
+    /// How messages reach the agent.
+    delivery_mode: DeliveryMode,
     /// The workspace that took over.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -77,6 +79,8 @@ pub struct WorkspaceDetail {
     agent_card: Option<Value>,
     /// Its children are not shown on the canvas.
     collapsed: bool,
+    /// How messages reach the agent.
+    delivery_mode: DeliveryMode,
     /// The workspace that took over.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -121,6 +125,7 @@ pub fn listed(view: &WorkspaceView) -> Workspace {
         budget_limit: record.budget_limit,
         collapsed: view.collapsed,
         current_task: vitals.current_task.clone(),
+        delivery_mode: record.delivery_mode,
         forwarded_to: record.forwarded_to.map(|id| id.0),
         id: record.id.0,
         last_error_rate: vitals.error_rate,
@@ -150,6 +155,7 @@ pub fn single(view: &WorkspaceView) -> WorkspaceDetail {
         active_tasks: item.active_tasks,
         agent_card: item.agent_card,
         collapsed: item.collapsed,
+        delivery_mode: item.delivery_mode,
         forwarded_to: item.forwarded_to,
         id: item.id,
         last_error_rate: item.last_error_rate,

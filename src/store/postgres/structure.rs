@@ -80,8 +80,8 @@ impl StructureStore for PgStore {
         limit: usize,
     ) -> Result<Vec<IndexRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, parent_id, forwarded_to, status::text AS status_text, runtime, url,
-                 budget_limit, max_concurrent_tasks,
+            "SELECT id, name, parent_id, forwarded_to, status::text AS status_text, runtime, url,
+                 delivery_mode, budget_limit, max_concurrent_tasks,
                  EXISTS (SELECT 1 FROM workspace_auth_tokens t WHERE t.workspace_id = w.id)
                      AS had_tokens
              FROM workspaces w WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT $2",

@@ -5,7 +5,7 @@ import { axe, open } from "../support/browser.js";
 import { menu, node } from "../support/chart.js";
 import { Server } from "../support/server.js";
 
-const TABS = ["overview", "chat", "activity", "events", "secrets", "card", "agents", "settings"];
+const TABS = ["overview", "chat", "messages", "activity", "events", "secrets", "card", "agents", "settings"];
 
 async function fleet(server) {
   const lead = await server.external({ name: "Lead", role: "Plans" });
@@ -33,6 +33,7 @@ async function axe_everywhere(t, mode, scheme) {
   }
   await page.goto(`${server.address}/#/`);
   for (const [entry, heading] of [
+    ["Approvals", /Approvals/],
     ["Runtime", /Runtime/],
     ["Keys", /Keys/],
   ]) {

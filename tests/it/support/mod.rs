@@ -5,6 +5,7 @@ pub mod client;
 pub mod fixtures;
 pub mod kms;
 pub mod scripted;
+pub mod sdk;
 pub mod server;
 pub mod sockets;
 

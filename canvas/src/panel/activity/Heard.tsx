@@ -1,27 +1,20 @@
-/** What an agent does: for now what was heard of it live, since the server keeps no activity. */
+/** Beats and tasks that this page has heard: no log keeps them. */
 
 import { useEffect, useMemo } from "react";
 import { useTranslation } from "react-i18next";
-import { Chart } from "../kit/Chart";
-import { timeOfDay } from "../kit/time";
-import { type Frame, useFrames, watch } from "./frames";
-import { Quiet, Said, Section } from "./parts";
-import { useInfo } from "./server";
+import { Chart } from "../../kit/Chart";
+import { timeOfDay } from "../../kit/time";
+import { type Frame, useFrames, watch } from "../frames";
+import { Quiet, Said, Section } from "../parts";
 
-export function Activity({ id }: { id: string }) {
+export function Heard({ id }: { id: string }) {
   const { t } = useTranslation("panel");
-  const known = useInfo();
   useEffect(() => watch(id), [id]);
   const { since, frames } = useFrames(id);
   const beats = frames.filter((frame) => frame.kind === "beat");
   const told = frames.filter((frame) => frame.kind !== "beat").reverse();
   return (
     <>
-      {known && !known.features.activity && (
-        <div className="mb-4">
-          <Quiet>{t("no_activity")}</Quiet>
-        </div>
-      )}
       <Section title={t("heard", { when: timeOfDay(since) })}>
         {beats.length > 1 ? <Beats beats={beats} /> : <Quiet>{t("no_beats_yet")}</Quiet>}
       </Section>
