@@ -1,12 +1,12 @@
 //! The limits of MCP: calls a minute and bearer (contract 00 §9), and streams that are open.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use isomer_actors::domain::ids::WorkspaceId;
 use parking_lot::Mutex;
-use std::collections::HashMap;
 
 use crate::http::edge::limit_headers;
 use crate::http::error::ApiError;
@@ -109,7 +109,8 @@ mod tests {
         }
         assert!(streams.open(WorkspaceId::random()).is_none());
         drop(open);
-        assert_eq!((streams.0.lock().total, streams.0.lock().each.len()), (0, 0));
+        let counts = streams.0.lock();
+        assert_eq!((counts.total, counts.each.len()), (0, 0));
     }
 
     #[test]

@@ -140,9 +140,9 @@ async fn perform(app: &App, id: &str, call: Call) -> Result<ServerResult, ErrorD
     match call {
         Call::Initialize(version) => Ok(ServerResult::InitializeResult(welcome(version))),
         Call::Ping => Ok(ServerResult::EmptyResult(EmptyResult {})),
-        Call::ListTools => {
-            Ok(ServerResult::ListToolsResult(ListToolsResult::with_all_items(tools::list())))
-        }
+        Call::ListTools => Ok(ServerResult::ListToolsResult(ListToolsResult::with_all_items(
+            tools::list(&app.config),
+        ))),
         Call::CallTool(params) => {
             let text = tools::call(app, found(app, id), params).await?;
             let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
@@ -190,9 +190,16 @@ fn streams_http(headers: &HeaderMap) -> bool {
     operation_id = "noMcpStream",
     params(("id" = Uuid, Path, description = "The workspace")),
     responses((status = 405, description = "Always", body = ErrorBody)),
+    security(("bearer" = []), ("session" = [])),
 )]
-async fn no_stream() -> Response {
-    only_posts()
+async fn no_stream(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Response> {
+    let (_, told) = enter(&app, &caller, &id, &headers).await?;
+    Ok(only_posts(told))
 }
 
 /// There are no sessions to end.
@@ -203,15 +210,23 @@ async fn no_stream() -> Response {
     operation_id = "noMcpSession",
     params(("id" = Uuid, Path, description = "The workspace")),
     responses((status = 405, description = "Always", body = ErrorBody)),
+    security(("bearer" = []), ("session" = [])),
 )]
-async fn no_session() -> Response {
-    only_posts()
+async fn no_session(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Response> {
+    let (_, told) = enter(&app, &caller, &id, &headers).await?;
+    Ok(only_posts(told))
 }
 
 /// What the streamable HTTP transport asks of servers without streams or sessions.
-fn only_posts() -> Response {
+fn only_posts(mut told: HeaderMap) -> Response {
     let error = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed");
-    ([(header::ALLOW, HeaderValue::from_static("POST"))], error).into_response()
+    told.insert(header::ALLOW, HeaderValue::from_static("POST"));
+    (told, error).into_response()
 }
 
 /// The WS gate and the limit (contract 00 §6.2, §9); returns who calls, and the limit's headers.

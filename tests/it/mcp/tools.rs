@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::{error, text};
 use crate::in_both_modes;
 use crate::support::agent::{Agent, Mood};
+use crate::support::sockets::Socket;
 use crate::support::{Client, Mode, SOON, Server, eventually};
 
 in_both_modes!(
@@ -13,6 +14,7 @@ in_both_modes!(
     a_task_is_answered_at_once,
     whoever_finds_nobody_is_told_how_to_wait,
     a_task_for_later_comes_to_its_end,
+    people_hear_what_an_agent_says,
     wrong_arguments_are_named,
 );
 
@@ -162,15 +164,38 @@ async fn a_task_for_later_comes_to_its_end(mode: Mode) {
     let give = json!({"workspace_id": late, "task": "when you are back"});
     let given = parsed(&text(&own, &lead, "delegate_task_async", give).await);
     let id = given["task_id"].as_str().unwrap();
-    for wanted in ["queued", "completed"] {
-        eventually(wanted, SOON, || async {
-            (status(&late, id).await["status"] == wanted).then_some(())
-        })
-        .await;
-        if wanted == "queued" {
-            Box::leak(Box::new(Agent::start(Mood::Echo).await)).register(&admin, &late).await;
-        }
-    }
+    let stands = async |wanted: &str| {
+        let is = || async { (status(&late, id).await["status"] == wanted).then_some(()) };
+        eventually(wanted, SOON, is).await;
+    };
+    stands("queued").await;
+    let back = Agent::start(Mood::Echo).await;
+    back.register(&admin, &late).await;
+    stands("completed").await;
+}
+
+async fn people_hear_what_an_agent_says(mode: Mode) {
+    let settings = [("MOLECULE_MCP_ALLOW_SEND_MESSAGE", "true"), ("RUST_LOG", "debug")];
+    let server = Server::with(mode, &settings).await;
+    let admin = server.admin();
+    let id = admin.create(json!({"name": "Ada"})).await;
+    let own = server.bearer(&server.anonymous().register(&id).await);
+    let listed = own.post(&super::path(&id), super::request("tools/list", json!({}))).await;
+    assert!(listed.text.contains("send_message_to_user"));
+    let mut socket = Socket::open(&server.address, "").await;
+    let said = json!({"message": "the sheep are counted"});
+    assert_eq!(text(&own, &id, "send_message_to_user", said).await, "Message sent.");
+    let event = socket.until("AGENT_MESSAGE", &id, SOON).await;
+    let payload = json!({"message": "the sheep are counted", "workspace_id": id, "name": "Ada"});
+    assert_eq!(event["payload"], payload);
+    let rows = own.get(&format!("/workspaces/{id}/activity")).await.expect(200);
+    assert_eq!(rows[0]["response_body"], json!({"result": "the sheep are counted"}));
+    let empty = error(&own, &id, "send_message_to_user", json!({"message": ""})).await;
+    assert_eq!(empty, (-32602, "message: it is required".to_owned()));
+    // What does not fit into the row with its quotes escaped is refused, not cut.
+    let long = json!({"message": "\"".repeat(40 << 10)});
+    assert_eq!(error(&own, &id, "send_message_to_user", long).await.0, -32000);
+    assert!(!server.log().contains("the sheep"), "what is said is not logged");
 }
 
 async fn wrong_arguments_are_named(mode: Mode) {

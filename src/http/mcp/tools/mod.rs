@@ -4,9 +4,11 @@
 
 mod argument;
 mod delegation;
+mod people;
 mod workspaces;
 
 use isomer_actors::api::RuntimeError;
+use isomer_actors::domain::activity::MAX_BODY;
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::status::Status;
 use isomer_actors::ports::StoreError;
@@ -14,6 +16,7 @@ use rmcp::model::{CallToolRequestParams, ErrorCode, ErrorData, Tool as Described
 
 use self::argument::{Argument, Kind};
 use super::envelope::{bad_params, echo};
+use crate::config::Config;
 use crate::http::delegations::MAX_TASK;
 use crate::http::error::{ApiError, removed};
 use crate::http::state::App;
@@ -39,6 +42,12 @@ const TASK_ID: Argument = Argument {
     kind: Kind::Text { max_bytes: MAX_TASK_ID },
 };
 
+const MESSAGE: Argument = Argument {
+    name: "message",
+    about: "What they are told",
+    kind: Kind::Text { max_bytes: MAX_BODY },
+};
+
 /// A tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tool {
@@ -47,15 +56,17 @@ enum Tool {
     DelegateTask,
     DelegateTaskAsync,
     CheckTaskStatus,
+    SendMessageToUser,
 }
 
 impl Tool {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::ListPeers,
         Self::GetWorkspaceInfo,
         Self::DelegateTask,
         Self::DelegateTaskAsync,
         Self::CheckTaskStatus,
+        Self::SendMessageToUser,
     ];
 
     fn name(self) -> &'static str {
@@ -65,6 +76,7 @@ impl Tool {
             Self::DelegateTask => "delegate_task",
             Self::DelegateTaskAsync => "delegate_task_async",
             Self::CheckTaskStatus => "check_task_status",
+            Self::SendMessageToUser => "send_message_to_user",
         }
     }
 
@@ -85,6 +97,10 @@ impl Tool {
                 "Give a task to another workspace without waiting. The task is kept until the \
                  workspace can do it. Returns a task_id for check_task_status."
             }
+            Self::SendMessageToUser => {
+                "Tell something to the people at the canvas. They see it at once, and later in \
+                 the chat of this workspace."
+            }
             Self::CheckTaskStatus => {
                 "Tell how a task that delegate_task_async gave stands: pending, dispatched, \
                  queued, completed with its result, or failed with its error."
@@ -97,15 +113,22 @@ impl Tool {
             Self::ListPeers | Self::GetWorkspaceInfo => &[],
             Self::DelegateTask | Self::DelegateTaskAsync => &[&TARGET, &TASK],
             Self::CheckTaskStatus => &[&TARGET, &TASK_ID],
+            Self::SendMessageToUser => &[&MESSAGE],
         }
     }
 }
 
+/// Returns the tools that this server offers.
+fn offered(config: &Config) -> impl Iterator<Item = Tool> {
+    let speaks = config.mcp_send_message;
+    Tool::ALL.into_iter().filter(move |tool| speaks || *tool != Tool::SendMessageToUser)
+}
+
 /// Returns the tools as clients are told of them.
-pub fn list() -> Vec<Described> {
+pub fn list(config: &Config) -> Vec<Described> {
     let described =
         |tool: Tool| Described::new(tool.name(), tool.about(), argument::schema(tool.arguments()));
-    Tool::ALL.into_iter().map(described).collect()
+    offered(config).map(described).collect()
 }
 
 /// Calls a tool as the workspace `own` and returns its text.
@@ -117,7 +140,7 @@ pub async fn call(
     own: Option<(WorkspaceId, Status)>,
     params: CallToolRequestParams,
 ) -> Result<String, ErrorData> {
-    let Some(tool) = Tool::ALL.into_iter().find(|tool| tool.name() == params.name) else {
+    let Some(tool) = offered(&app.config).find(|tool| tool.name() == params.name) else {
         return Err(bad_params("name", &format!("unknown tool: {}", echo(&params.name))));
     };
     let mut given = params.arguments.unwrap_or_default();
@@ -141,6 +164,7 @@ pub async fn call(
             let (to, id) = (TARGET.workspace(&mut given)?, TASK_ID.text(&mut given)?);
             delegation::check(app, own, to, &id).await?
         }
+        Tool::SendMessageToUser => people::tell(app, own, &MESSAGE.text(&mut given)?).await?,
     };
     Ok(text)
 }
@@ -184,15 +208,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tools_are_described_once_each() {
-        let tools = list();
-        let mut names: Vec<_> = tools.iter().map(|tool| tool.name.clone()).collect();
-        names.sort();
-        names.dedup();
-        assert_eq!(names.len(), Tool::ALL.len());
-        for tool in tools {
-            assert_eq!(tool.input_schema["type"], "object");
-            assert!(tool.description.is_some_and(|text| text.ends_with('.')));
+    fn tools_are_described_once_each_and_only_where_they_are_offered() {
+        let read = |speaks: bool| {
+            Config::from_env(&move |name| match name {
+                "HOME" => Some("/home/ada".to_owned()),
+                "MOLECULE_MCP_ALLOW_SEND_MESSAGE" => speaks.then(|| "true".to_owned()),
+                _ => None,
+            })
+        };
+        for (speaks, count) in [(false, 5), (true, 6)] {
+            let tools = list(&read(speaks).unwrap());
+            let mut names: Vec<_> = tools.iter().map(|tool| tool.name.clone()).collect();
+            names.sort();
+            names.dedup();
+            assert_eq!(names.len(), count);
+            assert_eq!(names.iter().any(|name| name == "send_message_to_user"), speaks);
+            for tool in tools {
+                assert_eq!(tool.input_schema["type"], "object");
+                assert!(tool.description.is_some_and(|text| text.ends_with('.')));
+            }
         }
     }
 }
