@@ -6,6 +6,7 @@
 pub mod beat;
 pub mod chain;
 pub mod change;
+pub mod dialect;
 pub mod event;
 pub mod hierarchy;
 pub mod ids;
