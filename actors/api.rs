@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::domain::change::{LayoutPatch, NewSecrets};
+use crate::domain::dialect::Dialect;
 use crate::domain::hierarchy::ParentRefused;
 use crate::domain::ids::{Seq, WorkspaceId};
 use crate::domain::record::{Access, Record};
@@ -149,6 +150,8 @@ pub struct Destination {
     pub hosted: bool,
     /// Where its agent is.
     pub url: Option<Arc<str>>,
+    /// Which generations of A2A its agent speaks.
+    pub dialect: Dialect,
     /// What it spent this month has reached its limit.
     pub budget_exceeded: bool,
     /// Its agent's own idle limit.

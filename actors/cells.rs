@@ -11,6 +11,7 @@ use parking_lot::{Mutex, RwLock};
 use ractor::ActorRef;
 
 use crate::domain::beat::Vitals;
+use crate::domain::dialect::Dialect;
 use crate::domain::ids::WorkspaceId;
 use crate::domain::status::Status;
 use crate::slots::{Slot, Slots};
@@ -21,6 +22,8 @@ use crate::workspace::WorkspaceMsg;
 pub(crate) struct Route {
     pub(crate) url: Option<Arc<str>>,
     pub(crate) budget_limit: Option<i64>,
+    /// Which generations of A2A its agent speaks, as its card says.
+    pub(crate) dialect: Dialect,
 }
 
 /// The published state of one workspace.
@@ -104,6 +107,10 @@ impl Cell {
             route.url = url.map(Arc::from);
         }
         route.budget_limit = budget_limit;
+    }
+
+    pub(crate) fn set_dialect(&self, dialect: Dialect) {
+        self.route.write().dialect = dialect;
     }
 
     pub(crate) fn set_quarantined(&self, yes: bool) {

@@ -14,6 +14,7 @@ use tokio::sync::broadcast;
 use crate::api::{Followed, Glimpse, MAX_HOPS};
 use crate::cells::{Cell, Cells};
 use crate::domain::change::{Change, Effect};
+use crate::domain::dialect::Dialect;
 use crate::domain::hierarchy::Hierarchy;
 use crate::domain::ids::WorkspaceId;
 use crate::domain::status::Status;
@@ -99,6 +100,9 @@ impl Indexes {
         let cell = self.publish(row.id, row.status, runtime);
         cell.had_tokens.fetch_or(row.had_tokens, Ordering::Relaxed);
         cell.set_route(row.url.as_deref(), row.budget_limit);
+        if let Some(dialect) = &row.dialect {
+            cell.set_dialect(dialect.clone());
+        }
         self.set_forward(row.id, row.forwarded_to);
     }
 
@@ -124,6 +128,9 @@ impl Indexes {
         self.hierarchy.write().put(row.id, row.parent_id, removed);
         let cell = self.publish(row.id, row.status, &row.runtime);
         cell.set_route(row.url.as_deref(), row.budget_limit);
+        if let Some(card) = &change.card {
+            cell.set_dialect(Dialect::of_card(card.as_ref(), row.url.as_deref()));
+        }
         self.set_forward(row.id, row.forwarded_to);
         for effect in &change.effects {
             match effect {

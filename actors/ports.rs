@@ -19,6 +19,7 @@ use uuid::Uuid;
 pub use self::history::{Assignment, HistoryStore, OVERTAKEN, Outline, OutlineRow, Step};
 use crate::domain::beat::Vitals;
 use crate::domain::change::{Group, Head, LayoutPatch};
+use crate::domain::dialect::Dialect;
 use crate::domain::event::Recorded;
 use crate::domain::ids::{Seq, WorkspaceId};
 use crate::domain::record::Record;
@@ -90,6 +91,8 @@ pub struct IndexRow {
     /// Where its agent is.
     pub url: Option<String>,
     pub budget_limit: Option<i64>,
+    /// Which generations of A2A its agent speaks; `None` for as it was.
+    pub dialect: Option<Dialect>,
 }
 
 /// What became of a group of changes.

@@ -42,6 +42,11 @@ impl Answers {
         RpcError::answer(why).response(&self.id, self.to)
     }
 
+    /// Returns the response that says that too much is under way.
+    pub(super) fn overloaded(&self) -> Vec<u8> {
+        RpcError::overloaded().response(&self.id, self.to)
+    }
+
     fn translate(&self, body: &[u8]) -> Said<Vec<u8>> {
         let bad = || Untranslatable::new("", "it is no JSON-RPC response");
         let body: &RawValue = serde_json::from_slice(body).map_err(|_| bad())?;

@@ -73,6 +73,11 @@ impl RpcError {
         Self::new(-32006, format!("the agent's answer cannot be translated: {why}"))
     }
 
+    /// There is no memory for an event.
+    pub fn overloaded() -> Self {
+        Self::new(INTERNAL, "too much is under way, retry shortly")
+    }
+
     /// Returns the whole response, in the words of `generation`.
     pub fn response(&self, id: &RawValue, generation: Generation) -> Vec<u8> {
         let error = raw(&json!({"code": self.code, "message": self.message}));

@@ -23,5 +23,5 @@ mod tests;
 pub use self::answer::Answers;
 pub use self::error::RpcError;
 pub use self::method::{Operation, method};
-pub use self::request::{Translated, request};
+pub use self::request::{Translated, request, unknown_version};
 pub use self::sse::{EventStream, Flow, MAX_EVENT};

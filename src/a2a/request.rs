@@ -41,6 +41,14 @@ pub fn request(body: &[u8]) -> Option<Result<Translated, Vec<u8>>> {
     })
 }
 
+/// Returns the whole response to a request that asks for a version that is not known. The request
+/// itself goes nowhere.
+pub fn unknown_version(body: &[u8], generation: Generation, asked: &str) -> Vec<u8> {
+    let request: Object = serde_json::from_slice(body).unwrap_or_default();
+    let id = request.get("id").cloned().unwrap_or_default();
+    RpcError::version(asked).response(&id, generation)
+}
+
 /// Returns method and parameters, and whether the answer must be without a history.
 fn translated(
     name: &str,

@@ -85,6 +85,14 @@ impl EventStream {
         self.line.len() + self.rest.len() + self.data.as_ref().map_or(0, Vec::len)
     }
 
+    /// Ends the stream because there is no memory for what it holds back.
+    pub fn overloaded(&mut self, out: &mut Vec<u8>) {
+        if !self.ended {
+            let refusal = self.answers.overloaded();
+            self.end_with(&refusal, out);
+        }
+    }
+
     fn end_line(&mut self, out: &mut Vec<u8>) {
         let mut line = std::mem::take(&mut self.line);
         if !std::mem::replace(&mut self.began, true) && line.starts_with(b"\xEF\xBB\xBF") {

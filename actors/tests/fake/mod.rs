@@ -199,6 +199,7 @@ impl StructureStore for FakeStore {
             had_tokens: rows.tokens.contains(&record.id),
             url: record.url.clone(),
             budget_limit: record.budget_limit,
+            dialect: None,
         };
         Ok(rows.records.values().map(row).collect())
     }

@@ -6,6 +6,7 @@
 mod announce;
 mod caller;
 mod envelope;
+mod generation;
 mod reply;
 mod target;
 
@@ -23,6 +24,7 @@ use uuid::Uuid;
 
 use self::announce::Announcement;
 use self::caller::Sender;
+use self::generation::Meeting;
 use self::target::Target;
 use super::error::Answer;
 use super::gates::Caller;
@@ -37,7 +39,8 @@ use crate::egress::{Limits, Place, Reply, Request};
 const CEILING: Duration = Duration::from_secs(30 * 60);
 const X_TIMEOUT: &str = "x-timeout";
 /// Headers that agents get as they came: the protocol's own, and those of traces.
-const PASSED: [&str; 4] = ["a2a-version", "a2a-extensions", "traceparent", "tracestate"];
+const PASSED: [&str; 5] =
+    ["a2a-version", "a2a-extensions", "x-a2a-extensions", "traceparent", "tracestate"];
 
 /// The routes of this folder.
 pub fn router() -> Api {
@@ -105,40 +108,50 @@ async fn send(
     let sender = caller::sender(&app, &caller, &headers).await?;
     let asked = WorkspaceId::parse_loose(&id);
     caller::may_send(&app, sender, asked)?;
-    let target = match target::find(&app, asked).await? {
+    let mut target = match target::find(&app, asked).await? {
         Ok(target) => target,
         Err(gone) => return Ok(gone),
     };
-    let message =
+    let mut message =
         envelope::normalise(&input.0, Uuid::new_v4).map_err(|bad| bad.with_text("invalid JSON"))?;
+    let meeting = match generation::meet(&app, &mut target, &mut message, &headers).await {
+        Ok(meeting) => meeting,
+        Err(refused) => return Ok(generation::refusal(refused)),
+    };
     let keeps_session = target.destination.keeps_session;
     let place = app.gate.enter(target.id).map_err(|why| reply::turned_away(why, keeps_session))?;
     let announcement = (sender == Sender::Person)
         .then(|| Announcement::new(&app, target.id, message.method, began));
     let request = Request {
         limits: limits(&app, &target, &headers, began),
-        headers: passed(&headers),
+        headers: meeting.headers(passed(&headers)),
         body: message.body,
         to: target.to,
     };
     let sent = app.agents.send(request).await;
     let answer = sent.map_err(|error| reply::unsent(error, keeps_session))?;
-    answered(&app, answer, announcement, place).await
+    answered(&app, answer, meeting, announcement, place).await
 }
 
 async fn answered(
     app: &App,
     answer: Reply,
+    meeting: Meeting,
     announcement: Option<Announcement>,
     mut place: Place,
 ) -> Answer {
     let status = answer.status;
     if reply::is_stream(&answer) {
         let stopping = app.stopping.clone();
-        let body = announce::at_the_end(answer.body, announcement, place, stopping);
+        let body = announce::at_the_end(
+            meeting.stream(&app.gate, answer.body),
+            announcement,
+            place,
+            stopping,
+        );
         return Ok(reply::streaming(status, body));
     }
-    let body = reply::whole(answer, &mut place).await?;
+    let body = meeting.whole(status, reply::whole(answer, &mut place).await?);
     drop(place);
     if !status.is_success() {
         if let Some(announcement) = announcement.filter(|_| status.as_u16() < 400) {

@@ -3,6 +3,7 @@
 mod access;
 mod agents;
 mod egress;
+mod generations;
 
 use serde_json::{Value, json};
 
