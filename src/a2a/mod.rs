@@ -8,6 +8,7 @@
 //! The mapping is described in `docs/api/a2a.md`.
 
 mod answer;
+pub mod card;
 mod error;
 mod method;
 mod object;

@@ -19,6 +19,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
+use crate::a2a::card::Cards;
 use crate::clock::SystemClock;
 use crate::config::{Config, LivenessConfig, StoreConfig};
 use crate::egress::{Gate, HttpAgents};
@@ -254,6 +255,7 @@ fn shared(
         hosted_at,
         agents: Arc::new(HttpAgents::default()),
         gate: Gate::default(),
+        cards: Cards::new(config.card_keys.clone()),
         secrets: Secrets::new(custody.vault().clone(), custody.clone(), Arc::new(SystemClock)),
         custody,
         rotating: Arc::default(),

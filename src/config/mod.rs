@@ -2,6 +2,7 @@
 //!
 //! Everything is read and checked before any socket opens; a bad value exits 64.
 
+mod cards;
 mod keys;
 mod read;
 
@@ -13,6 +14,7 @@ use secrecy::SecretString;
 
 pub use self::keys::{ControlPlaneAt, KeysConfig};
 pub use self::read::{ConfigError, Environment};
+use crate::a2a::card::TrustedKeys;
 
 /// The exit code for a bad setting (`EX_USAGE` of sysexits.h).
 pub const EXIT_USAGE: u8 = 64;
@@ -36,6 +38,9 @@ pub struct Config {
     pub demo: bool,
     /// `A2A_IDLE_TIMEOUT_SECONDS` (300 s): an agent that sends nothing for so long is given up.
     pub a2a_idle: Duration,
+    /// `A2A_TRUSTED_CARD_KEYS` (no keys): a file with a JWK set; signatures of agent cards are
+    /// trusted by its keys.
+    pub card_keys: TrustedKeys,
     /// `ISOMER_HOSTED_AGENTS` (64): agents that this server runs itself at most; 0 for none.
     pub hosted_agents: usize,
 }

@@ -88,6 +88,7 @@ impl Config {
             data_dir: env.data_dir()?,
             demo: env.flag("ISOMER_DEMO")?.unwrap_or(false),
             a2a_idle: env.seconds("A2A_IDLE_TIMEOUT_SECONDS", 1, 86_400)?.unwrap_or(secs(300)),
+            card_keys: env.card_keys()?,
             hosted_agents: env.number("ISOMER_HOSTED_AGENTS", 0, 10_000)?.unwrap_or(64) as usize,
         })
     }

@@ -17,6 +17,7 @@ use super::health::Readiness;
 use super::metrics::HttpMetrics;
 use super::rate_limit::Limits;
 use super::session::Sessions;
+use crate::a2a::card::Cards;
 use crate::config::Config;
 use crate::egress::{Agents, Gate};
 use crate::history::History;
@@ -47,6 +48,8 @@ pub struct Shared {
     pub agents: Arc<dyn Agents>,
     /// Bounds the messages under way.
     pub gate: Gate,
+    /// Verifies the signatures of agent cards.
+    pub cards: Cards,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub config: Config,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::schema::Registered;
-use super::{BAD_BODY, required, required_card, required_id};
+use super::{BAD_BODY, no_forgery, required, required_card, required_id};
 use crate::http::error::{Answer, ApiError, ok, removed};
 use crate::http::gates::{Caller, Registrar};
 use crate::http::json::{BadInput, Input, present};
@@ -61,6 +61,7 @@ pub async fn register(State(app): State<App>, caller: Caller, input: Input) -> A
     let url = required("url", body.url.as_deref())?;
     let agent_card = required_card(body.agent_card)?;
     let power = authorise(&app, &caller, id).await?;
+    no_forgery(&app, &agent_card)?;
     guard::check(url, Rule::Registration, app.address_mode())
         .await
         .map_err(|refused| BadInput::new("url", refused.to_string()).with_text(BAD_BODY))?;
