@@ -11,7 +11,8 @@ help:
 	@echo "make test   install what is missing, start private servers, run every test, stop them"
 	@echo "make fuzz   search the sealed formats for findings, 15 s a target (scripts/fuzz SECONDS: longer)"
 	@echo "make bench  measure heartbeats against a bare handler, on PostgreSQL and Redis"
-	@echo "            (BENCH=secrets: secrets in format 3 against format 1, and under KMS)"
+	@echo "            (BENCH=secrets: secrets in format 3 against format 1, and under KMS;"
+	@echo "            BENCH=proxy: messages against a direct call and against nginx)"
 	@echo "make lint   formatting, clippy, licences and advisories"
 
 run: canvas

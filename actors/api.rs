@@ -9,7 +9,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::domain::change::{LayoutPatch, NewSecrets};
+use crate::domain::change::{Draft, Effect, LayoutPatch, NewSecrets};
 use crate::domain::dialect::Dialect;
 use crate::domain::hierarchy::ParentRefused;
 use crate::domain::ids::{Seq, WorkspaceId};
@@ -208,6 +208,12 @@ pub enum RuntimeError {
     /// It may have been done. Read before trying again.
     #[error("the outcome is unknown")]
     Unknown,
+    /// A row beside the workspace has moved on: read it and decide again. Nothing was written.
+    #[error("a row that was to change along has moved on")]
+    Superseded,
+    /// The workspace has as many of these as it may. Nothing was written.
+    #[error("the workspace has as many {0} as it may")]
+    Full(&'static str),
     /// The store holds a rule against it; nothing was changed.
     #[error("refused")]
     Refused(#[source] StoreError),
@@ -218,6 +224,24 @@ pub enum RuntimeError {
 pub struct Applied {
     pub record: Record,
     pub at: DateTime<Utc>,
+    pub seq: Seq,
+}
+
+/// Events to be recorded on a workspace, and the rows that are written with them.
+#[derive(Clone, Debug)]
+pub struct Note {
+    pub workspace: WorkspaceId,
+    /// At least one: what happens beside a workspace's row happens in its history.
+    pub drafts: Vec<Draft>,
+    pub effects: Vec<Effect>,
+}
+
+/// When events were recorded, and where they are in the global order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Noted {
+    /// The time of all of them and of the rows beside them.
+    pub at: DateTime<Utc>,
+    /// The sequence of the first.
     pub seq: Seq,
 }
 

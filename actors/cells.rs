@@ -22,6 +22,7 @@ use crate::workspace::WorkspaceMsg;
 pub(crate) struct Route {
     pub(crate) url: Option<Arc<str>>,
     pub(crate) budget_limit: Option<i64>,
+    pub(crate) max_concurrent_tasks: i32,
     /// Which generations of A2A its agent speaks, as its card says.
     pub(crate) dialect: Dialect,
 }
@@ -40,6 +41,12 @@ pub struct Cell {
     pub(crate) live_tokens: AtomicU32,
     /// Calls waiting for the actor.
     pub(crate) in_flight: AtomicU16,
+    /// It has or had messages that are not forgotten; the ledger writes it.
+    pub(crate) has_mail: AtomicBool,
+    /// Messages that have not ended; the ledger writes it.
+    pub(crate) waiting: AtomicU32,
+    /// Messages that are being posted.
+    pub(crate) posting: AtomicU32,
     /// Which batchers still have to look at it.
     marks: AtomicU8,
     /// Where its deadline lies in the dense array; [`Slots::NONE`] while silence is not judged.
@@ -61,6 +68,9 @@ impl Cell {
             had_tokens: AtomicBool::new(false),
             live_tokens: AtomicU32::new(0),
             in_flight: AtomicU16::new(0),
+            has_mail: AtomicBool::new(false),
+            waiting: AtomicU32::new(0),
+            posting: AtomicU32::new(0),
             marks: AtomicU8::new(0),
             slot: AtomicU32::new(Slots::NONE),
             vitals: Mutex::new(Vitals::default()),
@@ -101,12 +111,13 @@ impl Cell {
         self.status.store(status as u8, Ordering::Release);
     }
 
-    pub(crate) fn set_route(&self, url: Option<&str>, budget_limit: Option<i64>) {
+    pub(crate) fn set_route(&self, url: Option<&str>, budget_limit: Option<i64>, tasks: i32) {
         let mut route = self.route.write();
         if route.url.as_deref() != url {
             route.url = url.map(Arc::from);
         }
         route.budget_limit = budget_limit;
+        route.max_concurrent_tasks = tasks;
     }
 
     pub(crate) fn set_dialect(&self, dialect: Dialect) {

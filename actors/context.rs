@@ -7,6 +7,7 @@ use crate::cells::Marked;
 use crate::indexes::Indexes;
 use crate::journal::Journal;
 use crate::live::Live;
+use crate::mailroom::Mailroom;
 use crate::metrics::Metrics;
 use crate::mirror::MirrorMsg;
 use crate::ports::{Clock, Store};
@@ -25,4 +26,5 @@ pub struct Context {
     /// Cells whose liveness key is to be refreshed.
     pub(crate) heard: Arc<Marked>,
     pub(crate) mirror: Address<MirrorMsg>,
+    pub(crate) mailroom: Mailroom,
 }

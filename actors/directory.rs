@@ -4,6 +4,8 @@
 //! what is in flight, and gives every call a time limit. What begins is finished by the actors,
 //! also when the caller goes away.
 
+mod delegations;
+mod record;
 mod report;
 mod structure;
 
@@ -93,6 +95,11 @@ impl Directory {
         self.context.indexes.hierarchy.read().may_talk(a, b)
     }
 
+    /// Returns whether one workspace is an ancestor of another.
+    pub fn is_above(&self, above: WorkspaceId, id: WorkspaceId) -> bool {
+        self.context.indexes.hierarchy.read().is_above(above, id)
+    }
+
     /// Returns the direct relations of a workspace.
     pub fn peers(&self, id: WorkspaceId) -> Peers {
         self.context.indexes.hierarchy.read().peers(id)
@@ -116,9 +123,11 @@ impl Directory {
         self.context.indexes.follow(id)
     }
 
-    /// Replaces the heartbeat columns of a stored view by what was published, if newer.
+    /// Replaces the heartbeat columns of a stored view by what was published, if newer, and adds
+    /// what only the runtime knows.
     pub fn overlay(&self, view: &mut WorkspaceView) {
         if let Some(cell) = self.context.indexes.cell(view.record.id) {
+            view.queue_depth = cell.waiting.load(Ordering::Acquire);
             let vitals = cell.vitals.lock();
             if vitals.last_heartbeat_at >= view.vitals.last_heartbeat_at
                 && vitals.last_heartbeat_at.is_some()
@@ -164,7 +173,9 @@ impl Directory {
         if cell.status() == Status::Removed {
             return Err(RuntimeError::Removed);
         }
-        self.ask(&cell, |reply| WorkspaceMsg::Beat(Box::new(beat), reply)).await
+        self.ask(&cell, |reply| WorkspaceMsg::Beat(Box::new(beat), reply)).await?;
+        self.context.mailroom.poke(&cell);
+        Ok(())
     }
 
     /// Registers an agent, creating the workspace if the caller may.
@@ -175,7 +186,9 @@ impl Directory {
         match self.context.indexes.cell(registration.id) {
             Some(cell) => {
                 let message = |reply| WorkspaceMsg::Register(Box::new(registration), reply);
-                self.ask(&cell, message).await
+                let registered = self.ask(&cell, message).await?;
+                self.context.mailroom.poke(&cell);
+                Ok(registered)
             }
             None if registration.may_create => self.create_registered(registration).await,
             None => Err(RuntimeError::MayNotCreate),

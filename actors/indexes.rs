@@ -99,7 +99,7 @@ impl Indexes {
         };
         let cell = self.publish(row.id, row.status, runtime);
         cell.had_tokens.fetch_or(row.had_tokens, Ordering::Relaxed);
-        cell.set_route(row.url.as_deref(), row.budget_limit);
+        cell.set_route(row.url.as_deref(), row.budget_limit, row.max_concurrent_tasks);
         if let Some(dialect) = &row.dialect {
             cell.set_dialect(dialect.clone());
         }
@@ -127,7 +127,7 @@ impl Indexes {
         let removed = row.status == Status::Removed;
         self.hierarchy.write().put(row.id, row.parent_id, removed);
         let cell = self.publish(row.id, row.status, &row.runtime);
-        cell.set_route(row.url.as_deref(), row.budget_limit);
+        cell.set_route(row.url.as_deref(), row.budget_limit, row.max_concurrent_tasks);
         if let Some(card) = &change.card {
             cell.set_dialect(Dialect::of_card(card.as_ref(), row.url.as_deref()));
         }
@@ -156,10 +156,15 @@ impl Indexes {
                 Effect::Purge => self.forget(row.id),
                 Effect::Layout(_)
                 | Effect::DropLayout
+                | Effect::Delegation(_)
                 | Effect::KeepSecrets(_)
                 | Effect::AssignAgent { .. }
                 | Effect::RetireAgent { .. }
-                | Effect::MoveAgent { .. } => {}
+                | Effect::MoveAgent { .. }
+                | Effect::RequestApproval(_)
+                | Effect::DecideApproval(_)
+                | Effect::ExpireApproval(_)
+                | Effect::WithdrawApprovals => {}
             }
         }
     }

@@ -426,6 +426,7 @@ async fn reload(
             dialect: card.map(|card| Dialect::of_card(card.as_ref(), record.url.as_deref())),
             url: record.url,
             budget_limit: record.budget_limit,
+            max_concurrent_tasks: record.max_concurrent_tasks,
         });
     }
     let actor = indexes.cell(id).and_then(|cell| cell.actor.read().clone());

@@ -5,8 +5,10 @@
 
 pub mod address;
 pub mod api;
+pub mod approvals;
 pub mod cells;
 mod context;
+pub mod delegations;
 pub mod directory;
 pub mod domain;
 mod heartbeats;
@@ -15,6 +17,7 @@ mod janitor;
 mod journal;
 pub mod live;
 pub mod liveness;
+pub mod mailroom;
 pub mod metrics;
 mod mirror;
 pub mod ports;

@@ -1,6 +1,9 @@
 //! What the runtime counts, for `/metrics`. All names begin with `isomer_`.
 
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, Registry, exponential_buckets};
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    exponential_buckets,
+};
 
 /// Counters and histograms of the tree.
 #[derive(Debug)]
@@ -24,6 +27,12 @@ pub struct Metrics {
     pub quarantines: IntCounter,
     pub resident: IntGauge,
     pub overloaded: IntCounter,
+    pub ledger_batch: Histogram,
+    pub ledger_commit: Histogram,
+    pub messages_posted: IntCounter,
+    /// By terminal state.
+    pub messages_ended: IntCounterVec,
+    pub approvals_pending: IntGauge,
 }
 
 impl Metrics {
@@ -43,8 +52,14 @@ impl Metrics {
             registry.register(Box::new(histogram.clone()))?;
             Ok::<_, prometheus::Error>(histogram)
         };
-        let resident = IntGauge::new("isomer_workspace_actors", "Workspace actors running")?;
-        registry.register(Box::new(resident.clone()))?;
+        let ended = Opts::new("isomer_messages_ended_total", "Messages that came to their end");
+        let messages_ended = IntCounterVec::new(ended, &["state"])?;
+        registry.register(Box::new(messages_ended.clone()))?;
+        let gauge = |name: &str, help: &str| {
+            let gauge = IntGauge::new(name, help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok::<_, prometheus::Error>(gauge)
+        };
         Ok(Self {
             beats: counter("isomer_heartbeats_total", "Heartbeats accepted")?,
             events_recorded: counter("isomer_events_recorded_total", "Events recorded")?,
@@ -98,8 +113,26 @@ impl Metrics {
             )?,
             restarts: counter("isomer_restarts_total", "Actors restarted")?,
             quarantines: counter("isomer_quarantines_total", "Workspaces quarantined")?,
-            resident,
+            resident: gauge("isomer_workspace_actors", "Workspace actors running")?,
             overloaded: counter("isomer_overloaded_total", "Calls turned away at the door")?,
+            ledger_batch: histogram(
+                "isomer_ledger_batch_steps",
+                "Steps of mailboxes in one transaction",
+                1.0,
+                6,
+            )?,
+            ledger_commit: histogram(
+                "isomer_ledger_commit_seconds",
+                "Time of a transaction of mailboxes",
+                0.000_5,
+                8,
+            )?,
+            messages_posted: counter("isomer_messages_posted_total", "Messages kept")?,
+            messages_ended,
+            approvals_pending: gauge(
+                "isomer_approvals_pending",
+                "Requests for approval that nobody has decided yet",
+            )?,
         })
     }
 }

@@ -5,7 +5,10 @@
 //! Every method is bounded in time by its implementation and may be cancelled
 //! only where it says so. Times are passed in, never read.
 
+mod approvals;
+mod delegations;
 mod history;
+mod messages;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +19,10 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use self::approvals::{ApprovalQuery, ApprovalStore, DueApproval, NamedApproval, Waiting};
+pub use self::delegations::{DelegationKey, DelegationStore};
 pub use self::history::{Assignment, HistoryStore, OVERTAKEN, Outline, OutlineRow, Step};
+pub use self::messages::{Lease, MessageOutcome, MessageQuery, MessageStep, MessageStore, Posted};
 use crate::domain::beat::Vitals;
 use crate::domain::change::{Group, Head, LayoutPatch};
 use crate::domain::dialect::Dialect;
@@ -54,6 +60,12 @@ pub enum Refusal {
     AgentActive,
     #[error("the workspace does not exist")]
     WorkspaceUnknown,
+    /// A row beside the workspace is no longer what the change was decided on.
+    #[error("a row that was to change along has moved on")]
+    Superseded,
+    /// A bound on rows beside the workspace is reached.
+    #[error("the workspace has as many {0} as it may")]
+    Full(&'static str),
     /// Any other constraint, by name.
     #[error("constraint {0}")]
     Constraint(String),
@@ -91,6 +103,7 @@ pub struct IndexRow {
     /// Where its agent is.
     pub url: Option<String>,
     pub budget_limit: Option<i64>,
+    pub max_concurrent_tasks: i32,
     /// Which generations of A2A its agent speaks; `None` for as it was.
     pub dialect: Option<Dialect>,
 }
@@ -249,6 +262,8 @@ pub struct WorkspaceView {
     pub y: f64,
     pub collapsed: bool,
     pub last_outbound_at: Option<DateTime<Utc>>,
+    /// Messages that wait for its agent: known to the runtime, never to a store.
+    pub queue_depth: u32,
     pub updated_at: DateTime<Utc>,
 }
 
@@ -306,11 +321,27 @@ pub trait ViewStore: Send + Sync {
 
 /// Everything a store does.
 pub trait Store:
-    StructureStore + VitalsStore + TokenStore + ViewStore + HistoryStore + 'static
+    StructureStore
+    + VitalsStore
+    + TokenStore
+    + ViewStore
+    + HistoryStore
+    + MessageStore
+    + DelegationStore
+    + ApprovalStore
+    + 'static
 {
 }
-impl<T: StructureStore + VitalsStore + TokenStore + ViewStore + HistoryStore + 'static> Store
-    for T
+impl<T> Store for T where
+    T: StructureStore
+        + VitalsStore
+        + TokenStore
+        + ViewStore
+        + HistoryStore
+        + MessageStore
+        + DelegationStore
+        + ApprovalStore
+        + 'static
 {
 }
 

@@ -7,7 +7,10 @@
 //! | `heartbeats` | " | at most a second of snapshots |
 //! | `liveness/sweep`, `liveness/notices`, `liveness/mirror` | " | nothing |
 //! | `live/0`… | " | nothing recorded; subscribers resume |
+//! | `approvals` | " | nothing: it looks again |
 //! | `tokens`, `relay` | " | nothing |
+//! | `messages/ledger`, `messages/dispatch` | " | nothing acknowledged |
+//! | `delegations` | " | nothing: what moved meanwhile is found in the store |
 //! | `shards/0`… | " | its actors, which start again when talked to |
 //! | └ workspace | with backoff; quarantined at the third failure in a minute | nothing |
 
@@ -16,13 +19,16 @@ use std::time::Duration;
 
 use prometheus::Registry;
 use ractor::{Actor, ActorRef};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use crate::address::Address;
+use crate::approvals::expiry::Expiry;
+use crate::approvals::{Approvals, Rules};
 use crate::cells::Marked;
 use crate::context::Context;
+use crate::delegations::Delegations;
 use crate::directory::Directory;
 use crate::heartbeats::{BatchMsg, Heartbeats};
 use crate::indexes::{Indexes, Patience};
@@ -30,6 +36,9 @@ use crate::janitor::{RelayActor, TokenKeeper, TokensMsg};
 use crate::journal::{Journal, JournalActor};
 use crate::live::{Live, hub::Hub};
 use crate::liveness::{Notices, Pulse, Sweep};
+use crate::mailroom::dispatch::Dispatch;
+use crate::mailroom::ledger::{Ledger, LedgerMsg};
+use crate::mailroom::{MailSettings, Mailroom, Shared};
 use crate::metrics::Metrics;
 use crate::mirror::{Mirror, MirrorMsg};
 use crate::ports::{Clock, LivenessMirror, Relay, Store, StoreError};
@@ -58,6 +67,8 @@ pub struct Settings {
     pub patience: Patience,
     /// Between two sweeps.
     pub sweep_every: Duration,
+    pub mail: MailSettings,
+    pub approvals: Rules,
 }
 
 /// Why the runtime did not start.
@@ -79,6 +90,7 @@ pub struct Tree {
     directory: Directory,
     tokens: Tokens,
     live: Live,
+    approvals: Approvals,
     addresses: Addresses,
 }
 
@@ -109,6 +121,7 @@ impl Tree {
         let (live, relayed) =
             Live::new(Arc::clone(&indexes), Arc::clone(&metrics), structure, recorded);
         let addresses = Addresses::default();
+        let mailroom = mailroom(&ports, &indexes, &live, &metrics, settings.mail);
         let context = Context {
             indexes: Arc::clone(&indexes),
             journal: Journal(Address::default()),
@@ -119,6 +132,7 @@ impl Tree {
             snapshots: Arc::new(Marked::snapshots()),
             heard: Arc::new(Marked::mirror()),
             mirror: addresses.mirror.clone(),
+            mailroom,
         };
         let shards: Arc<[Address<ShardMsg>]> = (0..SHARDS).map(|_| Address::default()).collect();
         let (sweep, pulse) = (Address::default(), Arc::new(Pulse::default()));
@@ -132,6 +146,16 @@ impl Tree {
 
         let mut children = singletons(&context, &ports, &addresses, &live);
         children.extend(liveness(&directory, &ports, sweep, pulse, settings.sweep_every));
+        let keeper = Delegations::new(directory.clone());
+        children.push(child("delegations", keeper.address(), keeper));
+        let approvals = Approvals {
+            directory: directory.clone(),
+            store: Arc::clone(&ports.store),
+            clock: Arc::clone(&ports.clock),
+            expiry: Address::default(),
+            rules: settings.approvals,
+        };
+        children.push(approvals_child(&approvals, &context));
         let relay = RelayActor {
             address: Address::default(),
             context: context.clone(),
@@ -149,7 +173,7 @@ impl Tree {
         directory.set_root(root.clone());
         let tokens = Tokens::new(indexes, ports.store, ports.clock);
         info!(workspaces = directory.context().indexes.cells.len(), recorded, "the tree runs");
-        Ok(Self { root, ended, directory, tokens, live, addresses })
+        Ok(Self { root, ended, directory, tokens, live, approvals, addresses })
     }
 
     /// Returns the handle to workspaces.
@@ -162,9 +186,19 @@ impl Tree {
         self.tokens.clone()
     }
 
+    /// Returns the handle to mailboxes.
+    pub fn mailroom(&self) -> Mailroom {
+        self.directory.context().mailroom.clone()
+    }
+
     /// Returns the handle to the live hub.
     pub fn live(&self) -> Live {
         self.live.clone()
+    }
+
+    /// Returns the handle to requests for approval.
+    pub fn approvals(&self) -> Approvals {
+        self.approvals.clone()
     }
 
     /// Waits until the root has ended, which without [`Tree::stop`] means that it gave up.
@@ -226,6 +260,8 @@ impl Tree {
         if let Some(journal) = journal {
             let _ = tokio::time::timeout(STEP_LIMIT, settle(&journal)).await;
         }
+        let ledger = &self.directory.context().mailroom.shared.ledger;
+        let _ = ledger.call(STEP_LIMIT, LedgerMsg::Drain).await;
         let written = self.addresses.heartbeats.call(STEP_LIMIT, BatchMsg::Flush).await;
         let _ = self.addresses.mirror.call(STEP_LIMIT, MirrorMsg::Flush).await;
         let _ = self.addresses.tokens.call(STEP_LIMIT, TokensMsg::Flush).await;
@@ -251,6 +287,12 @@ fn child<A: Actor<Arguments = ()> + Clone>(
     actor: A,
 ) -> Arc<dyn Child> {
     Arc::new(Singleton { name: name.to_owned(), actor, address })
+}
+
+fn approvals_child(approvals: &Approvals, context: &Context) -> Arc<dyn Child> {
+    let address = approvals.expiry.clone();
+    let (context, directory) = (context.clone(), approvals.directory.clone());
+    child("approvals", address.clone(), Expiry { address, context, directory })
 }
 
 fn singletons(
@@ -282,7 +324,34 @@ fn singletons(
     let address = addresses.tokens.clone();
     let tokens = TokenKeeper { address: address.clone(), context: context.clone() };
     children.push(child("tokens", address, tokens));
+    let mail = &context.mailroom;
+    children.push(child("messages/ledger", mail.shared.ledger.clone(), Ledger(mail.clone())));
+    children.push(child("messages/dispatch", mail.shared.dispatch.clone(), Dispatch(mail.clone())));
     children
+}
+
+fn mailroom(
+    ports: &Ports,
+    indexes: &Arc<Indexes>,
+    live: &Live,
+    metrics: &Arc<Metrics>,
+    settings: MailSettings,
+) -> Mailroom {
+    let shared = Shared {
+        ledger: Address::default(),
+        dispatch: Address::default(),
+        delegations: Address::default(),
+        indexes: Arc::clone(indexes),
+        store: Arc::clone(&ports.store),
+        clock: Arc::clone(&ports.clock),
+        live: live.clone(),
+        metrics: Arc::clone(metrics),
+        settings,
+        courier: OnceCell::new(),
+        flights: parking_lot::Mutex::default(),
+        collectors: dashmap::DashMap::new(),
+    };
+    Mailroom { shared: Arc::new(shared) }
 }
 
 fn liveness(

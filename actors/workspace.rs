@@ -19,7 +19,8 @@ use tracing::{Instrument, debug_span};
 
 use self::decide::Step;
 use crate::api::{
-    AgentChanged, AgentCommand, Patch, Registered, Registration, RunReport, RuntimeError,
+    AgentChanged, AgentCommand, Note, Noted, Patch, Registered, Registration, RunReport,
+    RuntimeError,
 };
 use crate::cells::Cell;
 use crate::context::Context;
@@ -54,6 +55,8 @@ pub enum WorkspaceMsg {
     Agent(AgentCommand, Reply<AgentChanged>),
     /// Whoever runs its agent says so. Answers whether its status changed.
     Run(Box<RunReport>, Reply<bool>),
+    /// Events are to be recorded, with rows of other tables. The row itself stays as it is.
+    Record(Box<Note>, Reply<Noted>),
     /// Its deadline seems to have passed. Answers whether its status changed.
     Silent(Reply<bool>),
     /// Somebody else has changed the row.
@@ -69,6 +72,7 @@ impl WorkspaceMsg {
             Self::Patch(..) => "patch",
             Self::Agent(..) => "agent",
             Self::Run(..) => "run",
+            Self::Record(..) => "record",
             Self::Silent(..) => "silent",
             Self::Reload => "reload",
         }
@@ -157,6 +161,7 @@ impl WorkspaceActor {
                 answer(reply, self.change(state, decide).await)
             }
             WorkspaceMsg::Run(report, reply) => answer(reply, self.run(&report, state).await),
+            WorkspaceMsg::Record(note, reply) => answer(reply, self.record(&note, state).await),
             WorkspaceMsg::Silent(reply) => answer(reply, self.silent(state).await),
             WorkspaceMsg::Reload => {
                 state.held = None;
@@ -254,6 +259,16 @@ impl WorkspaceActor {
         Ok(changed)
     }
 
+    async fn record(&self, note: &Note, state: &mut State) -> Result<Noted, Failure> {
+        for _ in 0..MAX_TRIES {
+            let step = decide::note(self.held(state).await?, note)?;
+            if let Some(noted) = self.try_write(state, step).await? {
+                return Ok(noted);
+            }
+        }
+        Err(moves_too_fast())
+    }
+
     /// A notice or a sweep may be older than the last beat: the deadline decides.
     async fn silent(&self, state: &mut State) -> Result<bool, Failure> {
         let due = |cell: &Cell| cell.slot().filter(|slot| self.context.indexes.slots.is_due(*slot));
@@ -279,21 +294,31 @@ impl WorkspaceActor {
         for _ in 0..MAX_TRIES {
             let (step, value) = decide(self.held(state).await?)?;
             let Some(step) = step else { return Ok(value) };
-            match self.write(state, step).await {
-                Ok(()) => return Ok(value),
-                Err(CommitError::Conflict) => state.held = None,
-                Err(error) => {
-                    if matches!(error, CommitError::Unknown) {
-                        state.held = None;
-                    }
-                    return Err(Failure::Answer(error.into()));
-                }
+            if self.try_write(state, step).await?.is_some() {
+                return Ok(value);
             }
         }
-        Err(RuntimeError::Overloaded { retry_after: Duration::from_secs(1) }.into())
+        Err(moves_too_fast())
     }
 
-    async fn write(&self, state: &mut State, step: Step) -> Result<(), CommitError> {
+    /// Writes a step; `None` when the row had moved on, which the next decision is made on.
+    async fn try_write(&self, state: &mut State, step: Step) -> Result<Option<Noted>, Failure> {
+        match self.write(state, step).await {
+            Ok(noted) => Ok(Some(noted)),
+            Err(CommitError::Conflict) => {
+                state.held = None;
+                Ok(None)
+            }
+            Err(error) => {
+                if matches!(error, CommitError::Unknown) {
+                    state.held = None;
+                }
+                Err(Failure::Answer(error.into()))
+            }
+        }
+    }
+
+    async fn write(&self, state: &mut State, step: Step) -> Result<Noted, CommitError> {
         let Some(held) = state.held.as_mut() else {
             return Err(CommitError::Conflict);
         };
@@ -303,14 +328,14 @@ impl WorkspaceActor {
         for effect in step.effects {
             change = change.with(effect);
         }
-        let (after, head) = (change.after.clone(), change.head());
-        self.context.journal.commit(vec![change]).await?;
+        let (after, head, at) = (change.after.clone(), change.head(), change.at);
+        let seq = self.context.journal.commit(vec![change]).await?;
         held.record = after;
         held.head = head;
         if let Some(agent) = step.agent {
             held.agent = agent;
         }
-        Ok(())
+        Ok(Noted { at, seq })
     }
 
     /// Returns the row, loading it if needed.
@@ -336,6 +361,10 @@ impl WorkspaceActor {
             vitals.clone_from(&loaded.vitals);
         }
     }
+}
+
+fn moves_too_fast() -> Failure {
+    RuntimeError::Overloaded { retry_after: Duration::from_secs(1) }.into()
 }
 
 fn hold(loaded: Loaded) -> Option<Box<Held>> {
@@ -382,6 +411,8 @@ impl From<Refusal> for RuntimeError {
             Refusal::Cycle => Self::Parent(ParentRefused::Cycle),
             Refusal::AgentActive => Self::AgentActive,
             Refusal::WorkspaceUnknown => Self::NotFound,
+            Refusal::Superseded => Self::Superseded,
+            Refusal::Full(what) => Self::Full(what),
             refusal @ Refusal::Constraint(_) => {
                 Self::Refused(StoreError::Refused { operation: "commit a change", refusal })
             }

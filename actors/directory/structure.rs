@@ -16,7 +16,7 @@ use crate::api::{
 use crate::cells::Cell;
 use crate::domain::change::{Change, Draft, Effect, Group, LayoutPatch};
 use crate::domain::event::recorded;
-use crate::domain::ids::WorkspaceId;
+use crate::domain::ids::{Seq, WorkspaceId};
 use crate::domain::record::Record;
 use crate::domain::status::{Status, Trigger};
 use crate::indexes::EXTERNAL;
@@ -26,7 +26,7 @@ use crate::ports::{AgentRow, Loaded};
 use crate::workspace::{WorkspaceMsg, stored_card};
 
 /// How often a group is decided anew because a row moved on.
-const MAX_TRIES: usize = 8;
+pub(super) const MAX_TRIES: usize = 8;
 /// The tier of a workspace that registered itself.
 const DEFAULT_TIER: i32 = 3;
 
@@ -93,7 +93,7 @@ impl Directory {
             let at = self.context.clock.now();
             let group: Group =
                 rows.into_iter().filter_map(|row| removal(row, id, cascade, options, at)).collect();
-            if group.is_empty() || self.commit_group(group).await? {
+            if group.is_empty() || self.commit_group(group).await?.is_some() {
                 return Ok(Removal::Removed { cascade_deleted: cascade });
             }
         }
@@ -125,8 +125,9 @@ impl Directory {
             let at = self.context.clock.now();
             let change = Change::new(Some(&before), after, row.head, None, vec![draft], at)
                 .with(Effect::DropLayout)
-                .with(Effect::RevokeTokens);
-            if self.commit_group(vec![change]).await? {
+                .with(Effect::RevokeTokens)
+                .with(Effect::WithdrawApprovals);
+            if self.commit_group(vec![change]).await?.is_some() {
                 return Ok(());
             }
         }
@@ -163,7 +164,7 @@ impl Directory {
                     .map(|change| change.with(Effect::MoveAgent { agent_id: agent.id, to })),
                 moved(&target, &agent, from, "source_workspace_id", at),
             ];
-            if self.commit_group(group.into_iter().flatten().collect()).await? {
+            if self.commit_group(group.into_iter().flatten().collect()).await?.is_some() {
                 return Ok(AgentMoved { agent_id: agent.id, model: agent.model });
             }
         }
@@ -254,7 +255,7 @@ impl Directory {
         Err(RuntimeError::ForwardCycle)
     }
 
-    async fn load_all(&self, ids: &[WorkspaceId]) -> Result<Vec<Loaded>, RuntimeError> {
+    pub(super) async fn load_all(&self, ids: &[WorkspaceId]) -> Result<Vec<Loaded>, RuntimeError> {
         let mut rows = Vec::with_capacity(ids.len());
         for id in ids {
             rows.push(self.context.store.load(*id).await?);
@@ -262,17 +263,17 @@ impl Directory {
         Ok(rows)
     }
 
-    /// Commits a group; `false` when it has to be decided again.
-    async fn commit_group(&self, group: Group) -> Result<bool, RuntimeError> {
+    /// Commits a group; `None` when it has to be decided again, else its first sequence.
+    pub(super) async fn commit_group(&self, group: Group) -> Result<Option<Seq>, RuntimeError> {
         let touched: Vec<_> =
             group.iter().map(|change| (change.after.id, change.after.status)).collect();
         let cells: Vec<Option<Arc<Cell>>> =
             touched.iter().map(|(id, _)| self.context.indexes.cell(*id)).collect();
-        match self.context.journal.commit(group).await {
-            Ok(_) => {}
-            Err(CommitError::Conflict) => return Ok(false),
+        let seq = match self.context.journal.commit(group).await {
+            Ok(seq) => seq,
+            Err(CommitError::Conflict) => return Ok(None),
             Err(error) => return Err(error.into()),
-        }
+        };
         for (cell, (id, status)) in cells.into_iter().zip(touched) {
             let actor = cell.and_then(|cell| cell.actor.read().clone());
             if let Some(actor) = actor {
@@ -282,7 +283,7 @@ impl Directory {
                 let _ = self.context.mirror.cast(MirrorMsg::Clear(id));
             }
         }
-        Ok(true)
+        Ok(Some(seq))
     }
 
     fn heard_now(&self, id: WorkspaceId) {
@@ -361,7 +362,8 @@ fn removal(
     let draft = Draft::new(recorded::WORKSPACE_REMOVED, payload);
     let change = Change::new(Some(&before), after, row.head, None, vec![draft], at)
         .with(Effect::DropLayout)
-        .with(Effect::RevokeTokens);
+        .with(Effect::RevokeTokens)
+        .with(Effect::WithdrawApprovals);
     Some(if options.purge { change.with(Effect::Purge) } else { change })
 }
 

@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::approval::{Ballot, NewApproval};
 use super::chain;
+use super::delegation;
 use super::event::Event;
 use super::ids::{Version, WorkspaceId};
 use super::record::{Delta, Record};
@@ -64,8 +66,18 @@ pub enum Effect {
     MoveAgent { agent_id: Uuid, to: WorkspaceId },
     /// Writes the error text of a failed provision into the heartbeat columns.
     SampleError(String),
+    /// Opens or moves a delegation of the workspace.
+    Delegation(delegation::Step),
     /// Adds the first secrets of a new workspace, sealed already.
     KeepSecrets(NewSecrets),
+    /// Adds a request for approval, unless too many wait already.
+    RequestApproval(Box<NewApproval>),
+    /// Adds a decision, if the request waits as it did when it was decided.
+    DecideApproval(Box<Ballot>),
+    /// Denies a request whose time is over, if it still waits.
+    ExpireApproval(Uuid),
+    /// Denies all requests that wait.
+    WithdrawApprovals,
     /// Deletes the row and everything that hangs on it, keeping its events.
     Purge,
 }

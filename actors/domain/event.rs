@@ -24,11 +24,23 @@ pub mod recorded {
     pub const WORKSPACE_QUARANTINED: &str = "WORKSPACE_QUARANTINED";
     /// Ours: the workspace answers again.
     pub const WORKSPACE_RELEASED: &str = "WORKSPACE_RELEASED";
+    pub const DELEGATION_SENT: &str = "DELEGATION_SENT";
+    pub const DELEGATION_STATUS: &str = "DELEGATION_STATUS";
+    pub const DELEGATION_COMPLETE: &str = "DELEGATION_COMPLETE";
+    pub const DELEGATION_FAILED: &str = "DELEGATION_FAILED";
     pub const AGENT_CARD_UPDATED: &str = "AGENT_CARD_UPDATED";
     pub const AGENT_ASSIGNED: &str = "AGENT_ASSIGNED";
     pub const AGENT_REPLACED: &str = "AGENT_REPLACED";
     pub const AGENT_REMOVED: &str = "AGENT_REMOVED";
     pub const AGENT_MOVED: &str = "AGENT_MOVED";
+    pub const APPROVAL_REQUESTED: &str = "APPROVAL_REQUESTED";
+    pub const APPROVAL_ESCALATED: &str = "APPROVAL_ESCALATED";
+    pub const APPROVAL_APPROVED: &str = "APPROVAL_APPROVED";
+    pub const APPROVAL_DENIED: &str = "APPROVAL_DENIED";
+    /// What agents wait for; the contract's reference never sends it (contract 03 §2).
+    pub const APPROVAL_DECIDED: &str = "APPROVAL_DECIDED";
+    /// Ours: one decision of several that a request needs.
+    pub const APPROVAL_DECISION_RECORDED: &str = "APPROVAL_DECISION_RECORDED";
 }
 
 /// Names of live-only events: told to subscribers, never stored.
@@ -37,6 +49,8 @@ pub mod live_only {
     pub const TASK_UPDATED: &str = "TASK_UPDATED";
     /// An agent's answer to a message from the canvas (contract 03 §2).
     pub const A2A_RESPONSE: &str = "A2A_RESPONSE";
+    /// Ours: where a message in a mailbox stands.
+    pub const MESSAGE_STATE: &str = "MESSAGE_STATE";
     /// Ours: how far a rotation of keys is. It concerns no workspace.
     pub const KEY_ROTATION: &str = "KEY_ROTATION";
 }

@@ -106,6 +106,11 @@ impl Hierarchy {
             || self.ancestors(b).any(|up| up == a)
     }
 
+    /// Returns whether `above` is an ancestor of `id`.
+    pub fn is_above(&self, above: WorkspaceId, id: WorkspaceId) -> bool {
+        self.ancestors(id).any(|up| up == above)
+    }
+
     /// Returns the direct relations of `id`, in no particular order.
     pub fn peers(&self, id: WorkspaceId) -> Peers {
         let Some(node) = self.nodes.get(&id) else {

@@ -3,13 +3,16 @@
 //! Nothing here reads a clock, a socket or a store. Every decision of the
 //! runtime is a function in this folder, so that it can be property-tested.
 
+pub mod approval;
 pub mod beat;
 pub mod chain;
 pub mod change;
+pub mod delegation;
 pub mod dialect;
 pub mod event;
 pub mod hierarchy;
 pub mod ids;
+pub mod message;
 pub mod record;
 pub mod restart;
 pub mod silence;

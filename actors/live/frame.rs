@@ -1,13 +1,14 @@
 //! One event on its way to subscribers: serialised at most once in each form, and shared.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::Value;
 
-use crate::domain::event::{Recorded, live_only};
+use crate::domain::event::{Recorded, live_only, recorded};
 use crate::domain::ids::{Seq, WorkspaceId};
 
 /// An event for subscribers.
@@ -19,6 +20,8 @@ pub struct Frame {
     at: DateTime<Utc>,
     /// JSON text.
     payload: String,
+    /// More keys of the envelope, as JSON text that begins with a comma; mostly none.
+    lifted: String,
     envelope: OnceLock<Bytes>,
     sequenced: OnceLock<Bytes>,
     sse: OnceLock<Bytes>,
@@ -28,13 +31,14 @@ impl Frame {
     /// Returns the frame of a recorded event.
     pub fn recorded(recorded: &Recorded) -> Self {
         let event = &recorded.event;
-        Self::new(
+        let frame = Self::new(
             Some(recorded.seq),
             event.workspace,
             Cow::Owned(event.kind.clone()),
             event.at,
             event.payload.to_string(),
-        )
+        );
+        Self { lifted: lifted(&event.kind, &event.payload), ..frame }
     }
 
     /// Returns the frame of a live-only event.
@@ -72,6 +76,7 @@ impl Frame {
             kind,
             at,
             payload,
+            lifted: String::new(),
             envelope: OnceLock::new(),
             sequenced: OnceLock::new(),
             sse: OnceLock::new(),
@@ -83,12 +88,13 @@ impl Frame {
         self.seq
     }
 
-    /// Returns the envelope of contract 03 §4: exactly four keys. Valid UTF-8.
+    /// Returns the envelope of contract 03 §4: four keys, and those of `LIFTED` for some.
+    /// Valid UTF-8.
     pub fn envelope(&self) -> Bytes {
         self.envelope.get_or_init(|| self.text("").into()).clone()
     }
 
-    /// Returns the envelope with a fifth key `seq` when the event is recorded, for
+    /// Returns the envelope with another key `seq` when the event is recorded, for
     /// subscribers that asked to resume. Valid UTF-8.
     pub fn sequenced(&self) -> Bytes {
         let Some(seq) = self.seq else {
@@ -102,9 +108,9 @@ impl Frame {
         self.sse
             .get_or_init(|| {
                 let millis = self.at.timestamp_millis();
-                let (kind, payload) = (&self.kind, &self.payload);
+                let (kind, payload, lifted) = (&self.kind, &self.payload, &self.lifted);
                 format!(
-                    "data: {{\"type\":\"{kind}\",\"timestamp\":{millis},\"data\":{payload}}}\n\n"
+                    "data: {{\"type\":\"{kind}\",\"timestamp\":{millis},\"data\":{payload}{lifted}}}\n\n"
                 )
                 .into()
             })
@@ -125,10 +131,24 @@ impl Frame {
     fn text(&self, extra: &str) -> String {
         let at = self.at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
         let (kind, id, payload) = (&self.kind, self.workspace, &self.payload);
+        let lifted = &self.lifted;
         format!(
-            r#"{{"event":"{kind}","workspace_id":"{id}","timestamp":"{at}","payload":{payload}{extra}}}"#
+            r#"{{"event":"{kind}","workspace_id":"{id}","timestamp":"{at}","payload":{payload}{lifted}{extra}}}"#
         )
     }
+}
+
+/// Agents that wait for a decision look for these beside the payload (contract 10 §1.4).
+const LIFTED: [&str; 3] = ["approval_id", "status", "decided_by"];
+
+fn lifted(kind: &str, payload: &Value) -> String {
+    if kind != recorded::APPROVAL_DECIDED {
+        return String::new();
+    }
+    LIFTED.iter().fold(String::new(), |mut text, key| {
+        let _ = write!(text, r#","{key}":{}"#, payload[key]);
+        text
+    })
 }
 
 #[cfg(test)]
@@ -152,6 +172,31 @@ mod tests {
         let value: Value = serde_json::from_slice(&frame.sequenced()).unwrap();
         assert_eq!(value["seq"], 7);
         assert_eq!(value["payload"]["current_task"], "a\"b\n");
+    }
+
+    #[test]
+    fn a_decision_is_told_at_the_top_too() {
+        use crate::domain::change::{Change, Draft, Head};
+        use crate::domain::record::Record;
+        let payload = json!({"approval_id": "a", "status": "denied", "decided_by": "Ada \"B\""});
+        let record = Record::blank(WorkspaceId::random());
+        let frame = |kind| {
+            let draft = vec![Draft::new(kind, payload.clone())];
+            let at = DateTime::UNIX_EPOCH;
+            let change = Change::new(None, record.clone(), Head::GENESIS, None, draft, at);
+            Frame::recorded(&Recorded { seq: 7, event: change.events[0].clone() })
+        };
+        let decided = frame(recorded::APPROVAL_DECIDED);
+        let sse = decided.sse();
+        for text in [&decided.sequenced()[..], &decided.envelope()[..], &sse[b"data: ".len()..]] {
+            let value: Value = serde_json::from_slice(text).unwrap();
+            for key in LIFTED {
+                assert_eq!(value[key], payload[key], "{key}");
+            }
+        }
+        let other: Value =
+            serde_json::from_slice(&frame(recorded::APPROVAL_DENIED).envelope()).unwrap();
+        assert_eq!(other.as_object().unwrap().len(), 4);
     }
 
     #[test]

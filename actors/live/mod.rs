@@ -198,6 +198,19 @@ impl Live {
         }
     }
 
+    /// Tells subscribers of something about a workspace that is not recorded.
+    pub(crate) fn tell_of(
+        &self,
+        kind: &'static str,
+        id: WorkspaceId,
+        at: DateTime<Utc>,
+        payload: &Value,
+    ) {
+        if self.subscribers() > 0 {
+            self.tell(Frame::live(kind, id, at, payload));
+        }
+    }
+
     /// Tells those who see everything of something that concerns no workspace.
     pub fn announce(&self, kind: &'static str, at: DateTime<Utc>, payload: &Value) {
         if self.subscribers() > 0 {

@@ -1,7 +1,10 @@
 //! The tree under paused time, with fakes at its ports.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod approvals;
 mod fake;
+mod mail;
+mod record;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +12,7 @@ use std::time::Duration;
 use isomer_actors::api::{
     NewWorkspace, Patch, Registration, RemoveOptions, RunReport, RuntimeError, Start,
 };
+use isomer_actors::approvals::Rules;
 use isomer_actors::directory::Directory;
 use isomer_actors::domain::beat::Beat;
 use isomer_actors::domain::change::LayoutPatch;
@@ -19,6 +23,7 @@ use isomer_actors::domain::token::{NewToken, TokenHash};
 use isomer_actors::indexes::Patience;
 use isomer_actors::live::{Audience, Next};
 use isomer_actors::liveness::ObserverState;
+use isomer_actors::mailroom::MailSettings;
 use isomer_actors::ports::Store;
 use isomer_actors::tree::{Ports, Settings, Tree};
 use serde_json::json;
@@ -37,6 +42,10 @@ struct World {
 }
 
 async fn world_on(store: Arc<FakeStore>) -> World {
+    world_by(store, Rules::default()).await
+}
+
+async fn world_by(store: Arc<FakeStore>, rules: Rules) -> World {
     let mirror = Arc::new(FakeMirror::default());
     let ports = Ports {
         store: Arc::clone(&store) as Arc<dyn Store>,
@@ -46,7 +55,8 @@ async fn world_on(store: Arc<FakeStore>) -> World {
     };
     let patience =
         Patience { ttl: TTL, external_ttl: TTL, provision: TTL * 10, provision_hermes: TTL * 30 };
-    let settings = Settings { patience, sweep_every: SECOND };
+    let mail = MailSettings::default();
+    let settings = Settings { patience, sweep_every: SECOND, mail, approvals: rules };
     let tree = Tree::start(ports, settings, &prometheus::Registry::new()).await.unwrap();
     let directory = tree.directory();
     World { tree, directory, store, mirror }

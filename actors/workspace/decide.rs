@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::Held;
 use crate::api::{
-    AgentChanged, AgentCommand, Patch, Registered, Registration, RunReport, RuntimeError,
+    AgentChanged, AgentCommand, Note, Patch, Registered, Registration, RunReport, RuntimeError,
 };
 use crate::domain::beat::{DEGRADE_AT, Vitals, WEDGED};
 use crate::domain::change::{AgentStatus, Draft, Effect, LayoutPatch};
@@ -229,6 +229,21 @@ pub(super) fn run(held: &Held, report: &RunReport) -> Decision<bool> {
         }
     };
     Ok((Some(step), true))
+}
+
+/// Decides events beside the row, which stays as it is.
+pub(super) fn note(held: &Held, note: &Note) -> Result<Step, RuntimeError> {
+    if held.record.status == Status::Removed {
+        return Err(RuntimeError::Removed);
+    }
+    debug_assert!(!note.drafts.is_empty(), "rows beside a workspace come with an event");
+    Ok(Step {
+        after: held.record.clone(),
+        card: None,
+        drafts: note.drafts.clone(),
+        effects: note.effects.clone(),
+        agent: None,
+    })
 }
 
 /// Decides an agent command (contract 06 §1).

@@ -7,8 +7,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use isomer_actors::approvals::Rules;
 use isomer_actors::directory::Directory;
 use isomer_actors::indexes::Patience;
+use isomer_actors::mailroom::MailSettings;
 use isomer_actors::ports::{LivenessMirror, Relay, Store};
 use isomer_actors::tree::{Ports, Settings, StartError, Tree};
 use prometheus::Registry;
@@ -21,10 +23,11 @@ use uuid::Uuid;
 
 use crate::a2a::card::Cards;
 use crate::clock::SystemClock;
-use crate::config::{Config, LivenessConfig, StoreConfig};
+use crate::config::{ApprovalsConfig, Config, LivenessConfig, StoreConfig};
 use crate::egress::{Gate, HttpAgents};
 use crate::history::History;
 use crate::http;
+use crate::http::a2a::HttpCourier;
 use crate::http::canvas::digest::Digests;
 use crate::http::health::Readiness;
 use crate::http::metrics::HttpMetrics;
@@ -94,7 +97,12 @@ pub async fn run(
     let (mirror, relay) = connect_mirror(&config)?;
     let registry = Registry::new();
     let ports = Ports { store: Arc::clone(&store), mirror, relay, clock: Arc::new(SystemClock) };
-    let settings = Settings { patience: patience(&config.liveness), sweep_every: SWEEP_EVERY };
+    let settings = Settings {
+        patience: patience(&config.liveness),
+        sweep_every: SWEEP_EVERY,
+        mail: mail(&config),
+        approvals: approval_rules(config.approvals),
+    };
     let empty = store.is_empty().await.map_err(StartError::Load)?;
     let metrics = KeyMetrics::new(&registry)?;
     let custody = open_keys(&config, key_store, metrics).await?;
@@ -103,6 +111,7 @@ pub async fn run(
     let admin_token = secrets::admin_token(&config)?;
     let (hosting, agents) = agent_host(&config, &tree, &store, address);
     let app = shared(&config, &tree, store, registry, admin_token, custody, hosting)?;
+    tree.mailroom().employ(Arc::new(HttpCourier::new(app.clone())));
     let readiness = app.readiness.clone();
     let stopping = app.stopping.clone();
     let seeds = tokio::spawn(keep_keys(app.custody.clone(), stopping.clone()));
@@ -235,6 +244,14 @@ fn patience(config: &LivenessConfig) -> Patience {
     }
 }
 
+fn mail(config: &Config) -> MailSettings {
+    MailSettings { limit: config.mailbox_limit, ..MailSettings::default() }
+}
+
+fn approval_rules(config: ApprovalsConfig) -> Rules {
+    Rules { lifetime: config.timeout, required: if config.two_person { 2 } else { 1 } }
+}
+
 fn shared(
     config: &Config,
     tree: &Tree,
@@ -251,6 +268,8 @@ fn shared(
         directory: tree.directory(),
         tokens: tree.tokens(),
         live: tree.live(),
+        mailroom: tree.mailroom(),
+        approvals: tree.approvals(),
         host,
         hosted_at,
         agents: Arc::new(HttpAgents::default()),

@@ -100,15 +100,27 @@ impl Load {
     }
 }
 
-/// Reads one answer to its end and checks that it is 200.
-async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<(), BenchError> {
+/// Sends one request and returns the body of its answer.
+///
+/// # Errors
+/// When it is not 200.
+pub async fn body(address: SocketAddr, request: &[u8]) -> Result<Vec<u8>, BenchError> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(request).await?;
+    let mut buffer = Vec::new();
+    let start = answer(&mut stream, &mut buffer).await?;
+    Ok(buffer.split_off(start))
+}
+
+/// Reads one answer to its end, checks that it is 200, and returns where its body begins.
+async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<usize, BenchError> {
     buffer.clear();
     loop {
         if let Some(head) = memchr::memmem::find(buffer, b"\r\n\r\n") {
             let length = content_length(&buffer[..head]).ok_or(BenchError::Refused)?;
             if buffer.len() >= head + 4 + length {
                 let ok = buffer.starts_with(b"HTTP/1.1 200");
-                return if ok { Ok(()) } else { Err(BenchError::Refused) };
+                return if ok { Ok(head + 4) } else { Err(BenchError::Refused) };
             }
         }
         if stream.read_buf(buffer).await? == 0 || buffer.len() > MAX_ANSWER {
@@ -119,12 +131,29 @@ async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<(), Benc
 
 fn content_length(head: &[u8]) -> Option<usize> {
     const NAME: &[u8] = b"content-length: ";
-    let at = memchr::memmem::find(head, NAME)? + NAME.len();
-    let digits = head[at..].split(|byte| *byte == b'\r').next()?;
-    std::str::from_utf8(digits).ok()?.parse().ok()
+    let mut lines = head.split(|byte| *byte == b'\n');
+    let digits = lines.find_map(|line| {
+        let (name, value) = line.split_at_checked(NAME.len())?;
+        name.eq_ignore_ascii_case(NAME).then_some(value)
+    })?;
+    std::str::from_utf8(digits).ok()?.trim_end().parse().ok()
 }
 
 /// Three digits up to a minute; larger values count as a minute.
 fn histogram() -> Histogram<u64> {
     Histogram::new_with_max(60_000_000, 3).expect("the bounds are constants that it accepts")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_found_in_any_case() {
+        let head = |name: &str| format!("HTTP/1.1 200 OK\r\nServer: x\r\n{name}: 12\r\nA: b");
+        for name in ["content-length", "Content-Length"] {
+            assert_eq!(content_length(head(name).as_bytes()), Some(12));
+        }
+        assert_eq!(content_length(head("x").as_bytes()), None);
+    }
 }

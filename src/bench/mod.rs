@@ -1,11 +1,13 @@
 //! `isomer bench`: a server in its own process and what it is compared with, in turn, in one run:
-//! heartbeats beside a bare handler, secrets in format 3 beside format 1. Prints ratios.
+//! heartbeats beside a bare handler, secrets in format 3 beside format 1, messages beside a direct
+//! call and nginx. Prints ratios.
 //!
 //! Everything stays on loopback and is bounded in connections, rounds and time.
 
 mod bare;
 mod kms;
 mod load;
+mod proxy;
 mod report;
 mod secrets;
 
@@ -30,9 +32,15 @@ pub enum BenchCommand {
     /// Secrets written and read per second, format 3 beside format 1; with `--kms-url`, calls at
     /// KMS and reads while it is cut off.
     Secrets(secrets::SecretsArgs),
+    /// Messages per second through the proxy and their latency, beside the same agent called
+    /// directly and behind nginx.
+    Proxy(proxy::ProxyArgs),
     /// The bare handler (started by `heartbeat`).
     #[command(hide = true)]
     Bare,
+    /// The agent (started by `proxy`).
+    #[command(hide = true)]
+    Agent,
 }
 
 /// How to measure.
@@ -88,7 +96,9 @@ pub async fn run(command: BenchCommand) -> Result<(), BenchError> {
     match command {
         BenchCommand::Heartbeat(args) => heartbeat(args).await,
         BenchCommand::Secrets(args) => secrets::run(args).await,
+        BenchCommand::Proxy(args) => proxy::run(args).await,
         BenchCommand::Bare => Ok(bare::serve().await?),
+        BenchCommand::Agent => Ok(proxy::agent::serve().await?),
     }
 }
 
@@ -97,7 +107,7 @@ async fn heartbeat(args: HeartbeatArgs) -> Result<(), BenchError> {
     let admin = token::random_text().map_err(|_| BenchError::Randomness)?;
     let folder = std::env::temp_dir().join(format!("isomer-bench-{}", std::process::id()));
     let server = Process::start("server", server_command(&admin, &folder)?)?;
-    let bare = Process::start("bare handler", bare_command()?)?;
+    let bare = Process::start("bare handler", command_of("bare")?)?;
     println!("preparing {} workspaces", args.workspaces);
     let requests = prepare(server.address, &admin, args.workspaces).await?;
 
@@ -172,9 +182,10 @@ fn server_command(admin: &SecretString, folder: &Path) -> Result<Command, BenchE
     Ok(command)
 }
 
-fn bare_command() -> Result<Command, BenchError> {
+/// One of the hidden commands, as a process of its own.
+fn command_of(name: &str) -> Result<Command, BenchError> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["bench", "bare"]);
+    command.args(["bench", name]);
     Ok(command)
 }
 

@@ -38,11 +38,17 @@ pub struct Config {
     pub demo: bool,
     /// `A2A_IDLE_TIMEOUT_SECONDS` (300 s): an agent that sends nothing for so long is given up.
     pub a2a_idle: Duration,
+    /// `MESSAGE_TTL_SECONDS` (86,400 s): how long a message waits for its agent unless its sender
+    /// says otherwise.
+    pub message_ttl: Duration,
+    /// `MAILBOX_LIMIT` (1,000): messages that may wait for one workspace.
+    pub mailbox_limit: u32,
     /// `A2A_TRUSTED_CARD_KEYS` (no keys): a file with a JWK set; signatures of agent cards are
     /// trusted by its keys.
     pub card_keys: TrustedKeys,
     /// `ISOMER_HOSTED_AGENTS` (64): agents that this server runs itself at most; 0 for none.
     pub hosted_agents: usize,
+    pub approvals: ApprovalsConfig,
 }
 
 /// The edge.
@@ -101,6 +107,15 @@ pub struct LivenessConfig {
     pub provision: Duration,
     /// The same for the runtime `hermes` (1,800 s unless given).
     pub provision_hermes: Duration,
+}
+
+/// How requests for approval are treated.
+#[derive(Clone, Copy, Debug)]
+pub struct ApprovalsConfig {
+    /// `APPROVAL_TIMEOUT_SECONDS` (600 s): what nobody decided by then is denied.
+    pub timeout: Duration,
+    /// `APPROVALS_TWO_PERSON` (0): each request needs the approval of two different identities.
+    pub two_person: bool,
 }
 
 /// What agents and clients are told of this server, and which deployment it is part of.

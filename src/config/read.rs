@@ -8,8 +8,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    AuthConfig, Config, HttpConfig, LivenessConfig, PlatformConfig, RedisConfig, StoreConfig,
-    TelemetryConfig,
+    ApprovalsConfig, AuthConfig, Config, HttpConfig, LivenessConfig, PlatformConfig, RedisConfig,
+    StoreConfig, TelemetryConfig,
 };
 
 /// Contract 00 §5.
@@ -88,8 +88,11 @@ impl Config {
             data_dir: env.data_dir()?,
             demo: env.flag("ISOMER_DEMO")?.unwrap_or(false),
             a2a_idle: env.seconds("A2A_IDLE_TIMEOUT_SECONDS", 1, 86_400)?.unwrap_or(secs(300)),
+            message_ttl: env.seconds("MESSAGE_TTL_SECONDS", 1, 604_800)?.unwrap_or(secs(86_400)),
+            mailbox_limit: env.number("MAILBOX_LIMIT", 1, 100_000)?.unwrap_or(1_000) as u32,
             card_keys: env.card_keys()?,
             hosted_agents: env.number("ISOMER_HOSTED_AGENTS", 0, 10_000)?.unwrap_or(64) as usize,
+            approvals: env.approvals()?,
         })
     }
 }
@@ -241,6 +244,12 @@ impl Source<'_> {
         })
     }
 
+    fn approvals(&self) -> Result<ApprovalsConfig, ConfigError> {
+        let timeout = self.seconds("APPROVAL_TIMEOUT_SECONDS", 1, 604_800)?.unwrap_or(secs(600));
+        let two_person = self.flag("APPROVALS_TWO_PERSON")?.unwrap_or(false);
+        Ok(ApprovalsConfig { timeout, two_person })
+    }
+
     fn platform(&self) -> Result<PlatformConfig, ConfigError> {
         let org_id = self.text("MOLECULE_ORG_ID").map(|id| id.trim().to_owned());
         let saas = match self.text("MOLECULE_DEPLOY_MODE") {
@@ -367,7 +376,11 @@ mod tests {
             ("RUST_LOG", "isomer=verbose"),
             ("ISOMER_DEMO", "maybe"),
             ("ISOMER_HOSTED_AGENTS", "many"),
+            ("APPROVAL_TIMEOUT_SECONDS", "0"),
+            ("APPROVALS_TWO_PERSON", "perhaps"),
             ("A2A_IDLE_TIMEOUT_SECONDS", "0"),
+            ("MESSAGE_TTL_SECONDS", "604801"),
+            ("MAILBOX_LIMIT", "0"),
         ] {
             let error = read(&[(variable, value)]).unwrap_err();
             assert_eq!(error.variable, variable, "{error}");

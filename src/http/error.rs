@@ -123,6 +123,10 @@ impl From<RuntimeError> for ApiError {
             .with("code", "overloaded")
             .retry_after(retry_after),
             Unavailable(_) | Unknown => Self::unavailable().retry_after(Duration::from_secs(1)),
+            Superseded => Self::new(StatusCode::CONFLICT, "it was changed meanwhile")
+                .with("code", "superseded"),
+            Full(what) => Self::new(StatusCode::TOO_MANY_REQUESTS, format!("too many {what}"))
+                .with("code", "too_many"),
             Refused(source) => {
                 error!(error = %isomer_actors::chain_of(&source), "the store refused a change");
                 Self::new(StatusCode::CONFLICT, "the change breaks a rule of the store")

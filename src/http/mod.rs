@@ -3,8 +3,10 @@
 pub mod a2a;
 pub mod admin;
 pub mod agents;
+pub mod approvals;
 pub mod canvas;
 pub mod cors;
+pub mod delegations;
 pub mod edge;
 pub mod error;
 pub mod events;
@@ -12,6 +14,7 @@ pub mod gates;
 pub mod health;
 pub mod json;
 pub mod keys;
+pub mod messages;
 pub mod metrics;
 pub mod openapi;
 pub mod org_tokens;
@@ -41,10 +44,13 @@ pub fn api() -> Api {
         .merge(a2a::router())
         .merge(admin::router())
         .merge(agents::router())
+        .merge(approvals::router())
         .merge(canvas::router())
+        .merge(delegations::router())
         .merge(events::router())
         .merge(health::router())
         .merge(keys::router())
+        .merge(messages::router())
         .merge(openapi::router())
         .merge(org_tokens::router())
         .merge(registry::router())

@@ -3,8 +3,10 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use isomer_actors::approvals::Approvals;
 use isomer_actors::directory::Directory;
 use isomer_actors::live::Live;
+use isomer_actors::mailroom::Mailroom;
 use isomer_actors::ports::{Clock, Store};
 use isomer_actors::tokens::Tokens;
 use prometheus::Registry;
@@ -41,6 +43,8 @@ pub struct Shared {
     /// Held while a rotation runs in this process.
     pub rotating: Arc<Mutex<()>>,
     pub live: Live,
+    pub mailroom: Mailroom,
+    pub approvals: Approvals,
     pub host: Host,
     /// Where the agents of `host` listen.
     pub hosted_at: Addresses,

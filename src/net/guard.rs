@@ -19,8 +19,10 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// How long an unused connection is kept: less than common servers do, so that a request seldom
 /// meets one that is just being closed.
 const IDLE_CONNECTION: Duration = Duration::from_secs(3);
-/// Unused connections of one client.
-const MAX_IDLE_CONNECTIONS: usize = 8;
+/// Unused connections of one client: as many as messages to one workspace may be under way
+/// (`egress::MAX_IN_FLIGHT_EACH`), or a busy agent's connections would be closed and made anew
+/// between two messages.
+const MAX_IDLE_CONNECTIONS: usize = 64;
 
 /// On which occasion a URL is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

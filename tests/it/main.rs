@@ -4,20 +4,24 @@
 
 mod a2a;
 mod access;
+mod approvals;
 mod bad_input;
 mod canvas;
 mod deaths;
+mod delegations;
 mod events;
 mod first_light;
 mod hosted;
 mod keeping;
 mod keys;
 mod live;
+mod messages;
 mod openapi;
 mod organisation;
 mod page;
 mod redis_adapters;
 mod schema_page;
 mod sdk_agents;
+mod sdk_clients;
 mod stores;
 mod support;

@@ -116,6 +116,7 @@ async fn answers_are_as_described(mode: Mode) {
     let agent = workspaces(&server, &is).await;
     agents_and_events(&server, &is, &agent).await;
     secrets_and_keys(&server, &is, &agent).await;
+    approvals(&server, &is, &agent).await;
     tokens_and_runtime(&server, &is, &agent).await;
     removal(&server, &is, &agent).await;
     let (checked, least) = (is.checked.borrow().len(), 70);
@@ -268,6 +269,39 @@ async fn secrets_and_keys(server: &Server, is: &Description, agent: &Agent) {
     is.ask(&admin, reseed.expect(202)).await;
     is.ask(&admin, get("/admin/keys", "/admin/keys")).await;
     is.ask(&admin, get("/admin/keys/audit", "/admin/keys/audit")).await;
+}
+
+async fn approvals(server: &Server, is: &Description, agent: &Agent) {
+    let admin = server.admin();
+    let (of_one, path) =
+        ("/workspaces/{id}/approvals", format!("/workspaces/{}/approvals", agent.id));
+    let mut asked = Vec::new();
+    for required in [1, 2] {
+        let body = json!({"action": "deploy", "context": {"a": 1}, "approvers_required": required});
+        let call = send(Method::POST, of_one, &path, body).expect(201);
+        let answer = is.ask(&agent.client, call).await;
+        asked.push(answer["approval_id"].as_str().unwrap().to_owned());
+    }
+    is.ask(&agent.client, send(Method::POST, of_one, &path, json!({})).expect(400)).await;
+    is.ask(&admin, get("/approvals/pending", "/approvals/pending")).await;
+    let route = "/workspaces/{id}/approvals/{approval_id}/decide";
+    let yes = json!({"decision": "approved"});
+    let decides = |id: &str| format!("{path}/{id}/decide");
+    let (one, two) = (decides(&asked[0]), decides(&asked[1]));
+    for (client, path, status) in [
+        (&agent.client, &one, 403),
+        (&admin, &one, 200),
+        (&admin, &one, 404),
+        (&admin, &two, 200),
+        (&admin, &two, 409),
+    ] {
+        is.ask(client, send(Method::POST, route, path, yes.clone()).expect(status)).await;
+    }
+    is.ask(&agent.client, get(of_one, &path)).await;
+    let read = format!("{path}/{}", asked[1]);
+    is.ask(&agent.client, get("/workspaces/{id}/approvals/{approval_id}", &read)).await;
+    is.ask(&admin, get("/approvals", "/approvals?limit=1")).await;
+    is.ask(&admin, get("/approvals", "/approvals?cursor=x").expect(400)).await;
 }
 
 async fn tokens_and_runtime(server: &Server, is: &Description, agent: &Agent) {

@@ -1,5 +1,9 @@
 //! Fakes at the ports: a store in memory that fails on demand.
 
+mod approvals;
+mod delegations;
+mod messages;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -80,7 +84,9 @@ struct Rows {
     vitals: HashMap<WorkspaceId, Vitals>,
     tokens: HashSet<WorkspaceId>,
     events: Vec<Recorded>,
+    delegations: Vec<isomer_actors::domain::delegation::Delegation>,
     written: Vec<Vec<VitalsRow>>,
+    approvals: approvals::Requests,
 }
 
 #[derive(Default)]
@@ -92,8 +98,12 @@ pub struct FakeStore {
     lost_answers: AtomicUsize,
     panics: AtomicUsize,
     away: AtomicBool,
+    hidden: AtomicBool,
     poisoned: Mutex<Option<WorkspaceId>>,
+    refusing: Mutex<Option<(WorkspaceId, Refusal)>>,
     pub layouts: Mutex<Vec<(WorkspaceId, LayoutPatch)>>,
+    messages: Mutex<Vec<messages::Row>>,
+    ledgers: AtomicUsize,
 }
 
 fn takes_one(counter: &AtomicUsize) -> bool {
@@ -131,12 +141,32 @@ impl FakeStore {
     pub fn away(&self, yes: bool) {
         self.away.store(yes, Ordering::SeqCst);
     }
+    /// Lets nobody find what is due.
+    pub fn hide_due(&self, yes: bool) {
+        self.hidden.store(yes, Ordering::SeqCst);
+    }
+    fn reached(&self, operation: &'static str) -> Result<(), StoreError> {
+        if self.away.load(Ordering::SeqCst) { Err(unavailable(operation)) } else { Ok(()) }
+    }
     /// Panics whenever this row is loaded.
     pub fn poison(&self, id: WorkspaceId) {
         *self.poisoned.lock() = Some(id);
     }
     pub fn heal(&self) {
         *self.poisoned.lock() = None;
+    }
+    /// Refuses the next change of this workspace that is committed alone.
+    pub fn refuse(&self, id: WorkspaceId, refusal: Refusal) {
+        *self.refusing.lock() = Some((id, refusal));
+    }
+    fn refusal(&self, groups: &[Group]) -> Option<Refusal> {
+        let mut refusing = self.refusing.lock();
+        let (id, refusal) = refusing.clone()?;
+        let concerned = groups.iter().flatten().any(|change| change.after.id == id);
+        if concerned && groups.len() == 1 {
+            *refusing = None;
+        }
+        concerned.then_some(refusal)
     }
     /// Changes a row as another node would.
     pub fn meddle(&self, id: WorkspaceId) {
@@ -159,7 +189,8 @@ fn apply(rows: &mut Rows, change: &Change) {
         match effect {
             Effect::IssueToken(_) => _ = rows.tokens.insert(change.after.id),
             Effect::RevokeTokens => _ = rows.tokens.remove(&change.after.id),
-            _ => {}
+            Effect::Delegation(step) => delegations::apply(&mut rows.delegations, change, step),
+            other => approvals::apply(&mut rows.approvals, change, other),
         }
     }
 }
@@ -199,6 +230,7 @@ impl StructureStore for FakeStore {
             had_tokens: rows.tokens.contains(&record.id),
             url: record.url.clone(),
             budget_limit: record.budget_limit,
+            max_concurrent_tasks: record.max_concurrent_tasks,
             dialect: None,
         };
         Ok(rows.records.values().map(row).collect())
@@ -209,9 +241,19 @@ impl StructureStore for FakeStore {
         if self.away.load(Ordering::SeqCst) {
             return Err(unavailable("commit"));
         }
+        if let Some(refusal) = self.refusal(groups) {
+            return Err(StoreError::Refused { operation: "commit", refusal });
+        }
         let mut outcomes = Vec::new();
         {
             let mut rows = self.rows.lock();
+            let refusal = |change: &Change| {
+                let delegated = || delegations::refusal(&rows.delegations, change);
+                approvals::refusal(&rows.approvals, change).or_else(delegated)
+            };
+            if let Some(refusal) = groups.iter().flatten().find_map(refusal) {
+                return Err(StoreError::Refused { operation: "commit", refusal });
+            }
             for group in groups {
                 let fits = group.iter().all(|change| {
                     let head = rows.records.get(&change.after.id).map(|(_, head)| *head);

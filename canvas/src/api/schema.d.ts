@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/admin/a2a-queue/drop-stale": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Cancels messages that have been queued for long. */
+        post: operations["dropStaleMessages"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/keys": {
         parameters: {
             query?: never;
@@ -170,6 +187,40 @@ export interface paths {
         };
         /** Makes a workspace token for end-to-end tests; not in production. */
         get: operations["createTestToken"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what was asked for, decided or not, newest first. */
+        get: operations["listApprovals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/approvals/pending": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what waits for a decision, newest first. */
+        get: operations["listPendingApprovals"];
         put?: never;
         post?: never;
         delete?: never;
@@ -738,6 +789,133 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/workspaces/{id}/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what a workspace asked for, newest first. */
+        get: operations["listWorkspaceApprovals"];
+        put?: never;
+        /**
+         * Asks for approval.
+         * @description The parent of the workspace hears of it. What nobody decides in time is denied.
+         */
+        post: operations["requestApproval"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/approvals/{approval_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns one request: for who waits for its end, and for workspaces above it. */
+        get: operations["getApproval"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/approvals/{approval_id}/decide": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decides a request.
+         * @description For administrators, and for agents of workspaces above the one that asked; never for that one. Of
+         *     several decisions at once one wins.
+         */
+        post: operations["decideApproval"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/delegate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives a task to another workspace. What becomes of it is told by events and listed. */
+        post: operations["delegate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/delegations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the newest fifty rows: the results of a workspace's delegations and their requests. */
+        get: operations["listDelegations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/delegations/record": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Records a task that the agent gives to another one itself. */
+        post: operations["recordDelegation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/delegations/{delegation_id}/update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says how a delegation ended. Saying it again, or of an unknown one, changes nothing. */
+        post: operations["updateDelegation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/workspaces/{id}/events/stream": {
         parameters: {
             query?: never;
@@ -770,6 +948,117 @@ export interface paths {
         put?: never;
         /** Removes a workspace and points at the one that takes over. */
         post: operations["forwardWorkspace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/inbox": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Collects the messages of a workspace, and leases them to whoever asks.
+         * @description A message that is not acknowledged comes back: without a cursor it is handed out again.
+         */
+        get: operations["collectMessages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/inbox/{mid}/ack": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Acknowledges a message: it is delivered, and never handed out again. */
+        post: operations["acknowledgeMessage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/inbox/{mid}/nack": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives a message back: it is handed out again later, unless it was the fifth time. */
+        post: operations["giveBackMessage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the messages to or from a workspace that had or have to wait, the newest first.
+         * @description They are kept for seven days after they ended.
+         */
+        get: operations["listMessages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/messages/{mid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns a message with its content, to the workspace it is for and to the one it is from. */
+        get: operations["getMessage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/messages/{mid}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Calls a message back that has not ended.
+         * @description One that is with its agent may have its effect all the same; it is not delivered again.
+         */
+        post: operations["cancelMessage"];
         delete?: never;
         options?: never;
         head?: never;
@@ -996,6 +1285,11 @@ export interface components {
         AccessChecked: {
             allowed: boolean;
         };
+        /** @description What an agent says of a message that it is done with. */
+        Acknowledgement: {
+            /** @description Its answer, for whoever sent the message. */
+            response?: Record<string, never> | null;
+        };
         /** @description The model that serves a workspace from now on. */
         AgentAssigned: {
             /** Format: uuid */
@@ -1031,6 +1325,103 @@ export interface components {
          * @enum {string}
          */
         AgentStatus: "active" | "replaced" | "removed";
+        /** @description What an agent asked for, and what became of it. */
+        Approval: {
+            action: string;
+            /**
+             * Format: int32
+             * @description How many different identities have approved.
+             */
+            approvals: number;
+            /**
+             * Format: int32
+             * @description How many must.
+             */
+            approvals_required: number;
+            /** @description For who decides. */
+            context: Record<string, never>;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            decided_at: string | null;
+            /** @description What the last who decided wanted to be called; `auto-expired` when nobody did in time. */
+            decided_by: string | null;
+            /** @description Who that was, as authenticated. */
+            decided_by_identity: string | null;
+            /** @description In the order they were made. */
+            decisions: components["schemas"]["ApprovalDecision"][];
+            /**
+             * Format: date-time
+             * @description From then on it counts as denied.
+             */
+            expires_at: string;
+            /** Format: uuid */
+            id: string;
+            reason: string | null;
+            /** @description The credential it was made with. */
+            requested_by: string;
+            status: components["schemas"]["ApprovalStatus"];
+            task_id: string | null;
+            /** Format: uuid */
+            workspace_id: string;
+            /** @description In lists of several workspaces. */
+            workspace_name?: string;
+        };
+        /** @description A decision that counts. */
+        ApprovalDecided: {
+            /** Format: uuid */
+            approval_id: string;
+            /**
+             * Format: int32
+             * @description How many have approved, where more than one must.
+             */
+            approvals?: number;
+            /**
+             * Format: int32
+             * @description How many must, where more than one must.
+             */
+            approvals_required?: number;
+            /** @description `pending` while more must approve. */
+            status: components["schemas"]["ApprovalStatus"];
+        };
+        /** @description What one of those who decide has said. */
+        ApprovalDecision: {
+            /** Format: date-time */
+            decided_at: string;
+            /** @description What they wanted to be called. */
+            decided_by: string;
+            /** @description Who they were, as authenticated. */
+            decided_by_identity: string;
+            decision: components["schemas"]["Verdict"];
+        };
+        /** @description A page of requests. */
+        ApprovalPage: {
+            approvals: components["schemas"]["Approval"][];
+            /** @description For the next page; null on the last. */
+            cursor: string | null;
+        };
+        /** @description A request that waits. */
+        ApprovalRequested: {
+            /** Format: uuid */
+            approval_id: string;
+            /**
+             * Format: int32
+             * @description How many different identities must approve.
+             */
+            approvals_required: number;
+            /**
+             * Format: date-time
+             * @description From then on it counts as denied.
+             */
+            expires_at: string;
+            /** @description Always `pending`. */
+            status: string;
+        };
+        /**
+         * @description Life of a request. `Escalated` is part of the agreed spelling and never set.
+         * @enum {string}
+         */
+        ApprovalStatus: "pending" | "approved" | "denied" | "escalated";
         /** @description Where workspaces lie. */
         Arrangement: {
             /** @description At most 10,000, each workspace once. */
@@ -1113,6 +1504,11 @@ export interface components {
             /** @description Empty for the default. */
             model: string;
             source: components["schemas"]["ModelSource"];
+        };
+        /** @description A message as its agent collects it. */
+        CollectedMessage: components["schemas"]["MessageItem"] & {
+            /** @description The JSON-RPC request. */
+            body: Record<string, never>;
         };
         /** @description Nothing was removed: say yes with `confirm=true`. */
         ConfirmationRequired: {
@@ -1197,6 +1593,60 @@ export interface components {
             status: components["schemas"]["WorkspaceStatus"];
             workspace_access: components["schemas"]["WorkspaceAccess"];
         };
+        /** @description What somebody says to a request. */
+        DecideApproval: {
+            /**
+             * @description What they want to be called, `human` unless given; at most 200 bytes. Who they are is
+             *     stored beside it.
+             */
+            decided_by?: string | null;
+            decision: components["schemas"]["Verdict"];
+        };
+        /** @description A task for another workspace. */
+        DelegateTask: {
+            /** @description The same key gives the same task once, unless it failed. */
+            idempotency_key?: string | null;
+            /**
+             * Format: uuid
+             * @description Who is to do it.
+             */
+            target_id: string;
+            task: string;
+        };
+        /** @description A delegation that is under way. */
+        DelegatedTask: {
+            delegation_id: string;
+            /** @description It was given before. */
+            idempotent_hit?: boolean;
+            /** @description `delegated`; of one that was given before, where it stands. */
+            status: string;
+            /** Format: uuid */
+            target_id: string;
+        };
+        /** @description A row of the list: a request, or a result. */
+        DelegationRow: {
+            /** Format: date-time */
+            created_at: string;
+            delegation_id: string;
+            error?: string;
+            /** Format: uuid */
+            id: string;
+            /** @description The beginning of what the target answered. */
+            response_preview?: string;
+            /** Format: uuid */
+            source_id: string;
+            status: components["schemas"]["DelegationStatus"];
+            summary: string;
+            /** Format: uuid */
+            target_id: string;
+            /** @description Always `delegation`. */
+            type: string;
+        };
+        /**
+         * @description Where a delegation stands.
+         * @enum {string}
+         */
+        DelegationStatus: "pending" | "dispatched" | "queued" | "completed" | "failed";
         /** @description There is no such workspace, or no more. */
         Deleted: {
             /** @description Always true. */
@@ -1229,6 +1679,10 @@ export interface components {
         /** @description What was done, in a word. */
         Done: {
             status: string;
+        };
+        /** @description How many messages were cancelled. */
+        Dropped: {
+            dropped: number;
         };
         /** @description Why something was not done. */
         Error: {
@@ -1311,6 +1765,13 @@ export interface components {
             /** @description Always `removed`. */
             status: components["schemas"]["WorkspaceStatus"];
         };
+        /** @description Why an agent gives a message back. */
+        GiveBackMessage: {
+            /** @description Shown to whoever sent it. */
+            error?: string | null;
+            /** @description It is not to be handed out again: it has failed. */
+            permanent?: boolean;
+        };
         /** @description A global secret was saved or deleted. */
         GlobalSecretChanged: {
             key: string;
@@ -1372,6 +1833,13 @@ export interface components {
             /** Format: date-time */
             until: string;
         };
+        /** @description Messages for an agent. */
+        Inbox: {
+            /** @description For the next request. */
+            cursor: string;
+            /** @description In the order in which they arrived. */
+            messages: components["schemas"]["CollectedMessage"][];
+        };
         /** @description How key custody stands. Names and counts only. */
         KeyStatus: {
             /** @description The newest rotations. */
@@ -1423,6 +1891,13 @@ export interface components {
         };
         /** @description A text frame of `GET /ws`. */
         LiveEvent: {
+            /**
+             * Format: uuid
+             * @description Of `APPROVAL_DECIDED`, as in its payload.
+             */
+            approval_id?: string;
+            /** @description Of `APPROVAL_DECIDED`, as in its payload. */
+            decided_by?: string;
             /** @description The type, such as `WORKSPACE_ONLINE`. */
             event: string;
             /** @description Depends on the type. */
@@ -1432,6 +1907,8 @@ export interface components {
              * @description Position in the global order: of recorded events, for subscribers that gave `since`.
              */
             seq?: number;
+            /** @description Of `APPROVAL_DECIDED`, as in its payload. */
+            status?: string;
             /** Format: date-time */
             timestamp: string;
             /**
@@ -1459,6 +1936,74 @@ export interface components {
                 [key: string]: components["schemas"]["Subsystem"];
             };
         };
+        /** @description A message with its content. */
+        MessageDetail: components["schemas"]["MessageItem"] & {
+            /** @description The JSON-RPC request. */
+            body: Record<string, never>;
+            /** @description What its agent answered, once it is delivered. Null when that was no JSON, or too long. */
+            response: Record<string, never> | null;
+        };
+        /** @description Where a message stands. */
+        MessageItem: {
+            /**
+             * Format: int32
+             * @description How often it was handed to its agent.
+             */
+            attempts: number;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            /** Format: uuid */
+            id: string;
+            /** @description Why the last try was none. */
+            last_error: string | null;
+            /** @description The `messageId` that its sender gave it. */
+            message_key: string | null;
+            method: string;
+            /**
+             * Format: int32
+             * @description Higher goes first.
+             */
+            priority: number;
+            /**
+             * Format: uuid
+             * @description From which workspace; null for a person.
+             */
+            source_id: string | null;
+            state: components["schemas"]["MessageState"];
+            /** Format: date-time */
+            updated_at: string;
+            /**
+             * Format: uuid
+             * @description To whom.
+             */
+            workspace_id: string;
+        };
+        /** @description What a kept message is acknowledged with. */
+        MessageReceipt: {
+            message: string;
+            /** Format: uuid */
+            message_id: string;
+            /**
+             * Format: int32
+             * @description Messages that wait for the workspace, this one included.
+             */
+            queue_depth: number;
+            /**
+             * Format: uuid
+             * @description The contract's name of `message_id`.
+             */
+            queue_id: string;
+            queued: boolean;
+            /** @description Where it stands, for one that was kept before. */
+            state: components["schemas"]["MessageState"];
+        };
+        /**
+         * @description Where a message stands.
+         * @enum {string}
+         */
+        MessageState: "queued" | "dispatched" | "delivered" | "failed" | "expired" | "cancelled";
         /** @description A model was chosen, or the choice cleared. */
         ModelChanged: {
             /** @description Absent when cleared. */
@@ -1581,6 +2126,20 @@ export interface components {
             /** @description Empty while it is not known. */
             url: string;
         };
+        /** @description A task that the agent gave itself. */
+        RecordDelegation: {
+            /** @description What the agent calls it. */
+            delegation_id: string;
+            /** Format: uuid */
+            target_id: string;
+            task: string;
+        };
+        /** @description What was recorded. */
+        RecordedDelegation: {
+            delegation_id: string;
+            /** @description `recorded`. */
+            status: string;
+        };
         /** @description An agent and where it is reached. */
         Register: {
             /** @description At most 262,144 bytes. */
@@ -1607,6 +2166,22 @@ export interface components {
          * @enum {string}
          */
         RemovedAs: "removed" | "purged";
+        /** @description What an agent asks for. */
+        RequestApproval: {
+            /** @description What it wants to do; at most 1,000 bytes. */
+            action: string;
+            /**
+             * Format: int32
+             * @description How many different identities must approve. The server may want more.
+             */
+            approvers_required?: number | null;
+            /** @description For who decides; at most 16,384 bytes as compact JSON. */
+            context?: Record<string, never> | null;
+            /** @description At most 10,000 bytes. */
+            reason?: string | null;
+            /** @description At most 200 bytes. */
+            task_id?: string | null;
+        };
         /** @description How to restart. */
         RestartWorkspace: {
             /** @description It is answered as `reset_session`. */
@@ -1777,8 +2352,17 @@ export interface components {
         StoreKind: "sqlite" | "postgres";
         /** @description The `data` of a server-sent event. */
         StreamedEvent: {
+            /**
+             * Format: uuid
+             * @description Of `APPROVAL_DECIDED`, as in its data.
+             */
+            approval_id?: string;
             /** @description Depends on the type. */
             data: unknown;
+            /** @description Of `APPROVAL_DECIDED`, as in its data. */
+            decided_by?: string;
+            /** @description Of `APPROVAL_DECIDED`, as in its data. */
+            status?: string;
             /**
              * Format: int64
              * @description Milliseconds since 1970.
@@ -1856,6 +2440,23 @@ export interface components {
             /** Format: uuid */
             workspace_id: string;
         };
+        /** @description How a delegation ended. */
+        UpdateDelegation: {
+            error?: string | null;
+            response_preview?: string | null;
+            /** @description `completed` or `failed`. */
+            status: string;
+        };
+        /** @description What was noted. */
+        UpdatedDelegation: {
+            delegation_id: string;
+            status: string;
+        };
+        /**
+         * @description What somebody says to a request.
+         * @enum {string}
+         */
+        Verdict: "approved" | "denied";
         /** @description Where people look. */
         Viewport: {
             /** Format: double */
@@ -1913,6 +2514,11 @@ export interface components {
             name: string;
             /** Format: uuid */
             parent_id: string | null;
+            /**
+             * Format: int32
+             * @description Messages that wait for the agent.
+             */
+            queue_depth: number;
             role: string | null;
             runtime: string;
             status: components["schemas"]["WorkspaceStatus"];
@@ -1989,6 +2595,11 @@ export interface components {
             name: string;
             /** Format: uuid */
             parent_id: string | null;
+            /**
+             * Format: int32
+             * @description Messages that wait for the agent.
+             */
+            queue_depth: number;
             role: string | null;
             runtime: string;
             status: components["schemas"]["WorkspaceStatus"];
@@ -2088,6 +2699,43 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    dropStaleMessages: {
+        parameters: {
+            query?: {
+                /** @description Queued for at least so many minutes: 60 unless given. */
+                max_age_minutes?: number;
+                /** @description Only those to this workspace. */
+                workspace_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dropped"];
+                };
+            };
+            /** @description A parameter is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getKeys: {
         parameters: {
             query?: never;
@@ -2453,6 +3101,68 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listApprovals: {
+        parameters: {
+            query?: {
+                /** @description Only those with this status. */
+                status?: components["schemas"]["ApprovalStatus"];
+                /** @description The `cursor` of an answer: what is older. */
+                cursor?: string;
+                /** @description How many at most; 50 unless given. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalPage"];
+                };
+            };
+            /** @description A parameter is not acceptable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listPendingApprovals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description At most 50 */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"][];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3723,6 +4433,12 @@ export interface operations {
                 "x-timeout"?: number;
                 /** @description For the agent */
                 "a2a-version"?: string;
+                /** @description `respond-async` (RFC 7240): keep the message, answer 202 at once */
+                prefer?: string;
+                /** @description `critical`, `task` (unless given) or `info`: its turn if it has to wait */
+                "x-message-priority"?: string;
+                /** @description Seconds until it expires if it has to wait; 604,800 at most */
+                "x-message-ttl"?: number;
             };
             path: {
                 /** @description To whom */
@@ -3744,6 +4460,15 @@ export interface operations {
                 content: {
                     "application/json": unknown;
                     "text/event-stream": string;
+                };
+            };
+            /** @description It waits for its agent; the receipt */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageReceipt"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -3786,7 +4511,15 @@ export interface operations {
                 };
             };
             413: components["responses"]["ContentTooLarge"];
-            429: components["responses"]["TooManyRequests"];
+            /** @description Its mailbox is full */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description The request cannot be built */
             500: {
                 headers: {
@@ -4084,6 +4817,404 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    listWorkspaceApprovals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description At most 50 */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"][];
+                };
+            };
+            /** @description The id is not a UUID */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    requestApproval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RequestApproval"];
+            };
+        };
+        responses: {
+            /** @description It waits */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalRequested"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            408: components["responses"]["RequestTimeout"];
+            /** @description It is removed */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["ContentTooLarge"];
+            /** @description 100 of its requests wait, or the rate limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getApproval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+                /** @description The request */
+                approval_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
+            /** @description The id is not a UUID */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such request */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    decideApproval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace that asked */
+                id: string;
+                /** @description The request */
+                approval_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecideApproval"];
+            };
+        };
+        responses: {
+            /** @description Decided, or one of several approvals it needs */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalDecided"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            /** @description The workspace's own token */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such request, or it is decided or over */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            408: components["responses"]["RequestTimeout"];
+            /** @description This identity has approved it already, and another one must */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["ContentTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    delegate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Who gives the task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DelegateTask"];
+            };
+        };
+        responses: {
+            /** @description The key was used before: that delegation */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DelegatedTask"];
+                };
+            };
+            /** @description It is kept, and will be delivered */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DelegatedTask"];
+                };
+            };
+            /** @description A field is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            408: components["responses"]["RequestTimeout"];
+            /** @description The workspace is removed */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["ContentTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listDelegations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Who gave the tasks */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The newest first; a result comes before its request */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DelegationRow"][];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    recordDelegation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Who gives the task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecordDelegation"];
+            };
+        };
+        responses: {
+            /** @description It is recorded */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordedDelegation"];
+                };
+            };
+            /** @description A field is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            408: components["responses"]["RequestTimeout"];
+            /** @description The workspace is removed */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["ContentTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    updateDelegation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Who gave the task */
+                id: string;
+                /** @description The delegation */
+                delegation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateDelegation"];
+            };
+        };
+        responses: {
+            /** @description It is noted */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UpdatedDelegation"];
+                };
+            };
+            /** @description A field is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["ContentTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     streamWorkspaceEvents: {
         parameters: {
             query?: {
@@ -4190,6 +5321,303 @@ export interface operations {
                 };
             };
             413: components["responses"]["ContentTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    collectMessages: {
+        parameters: {
+            query?: {
+                /** @description From the page before: only messages that arrived after it. */
+                cursor?: string;
+                /** @description At most this many: 1 to 100, 10 unless given. */
+                limit?: number;
+                /** @description Seconds to wait for a message when there is none: up to 60, not at all unless given. */
+                wait?: number;
+                /** @description Seconds until a message that is not acknowledged comes back: 1 to 3,600, 300 unless given. */
+                lease?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its messages, none if there are none */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Inbox"];
+                };
+            };
+            /** @description A parameter is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    acknowledgeMessage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace that it is for */
+                id: string;
+                /** @description The message */
+                mid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Acknowledgement"];
+            };
+        };
+        responses: {
+            /** @description It is delivered */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageItem"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such message for this workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            408: components["responses"]["RequestTimeout"];
+            /** @description It has ended otherwise */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["ContentTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    giveBackMessage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace that it is for */
+                id: string;
+                /** @description The message */
+                mid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["GiveBackMessage"];
+            };
+        };
+        responses: {
+            /** @description It waits again, or has failed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageItem"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such message for this workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            408: components["responses"]["RequestTimeout"];
+            /** @description It has ended already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["ContentTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listMessages: {
+        parameters: {
+            query?: {
+                /** @description Only those in this state. */
+                state?: "queued" | "dispatched" | "delivered" | "failed" | "expired" | "cancelled";
+                /** @description `in` (unless given): those to the workspace; `out`: those from it. */
+                direction?: string;
+                /** @description At most this many: 1 to 500, 100 unless given. */
+                limit?: number;
+                /** @description From `X-Next-Cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its messages */
+            200: {
+                headers: {
+                    /** @description Absent on the last page */
+                    "x-next-cursor"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageItem"][];
+                };
+            };
+            /** @description A parameter is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getMessage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace that it is for, or from */
+                id: string;
+                /** @description The message */
+                mid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The message */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageDetail"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such message of this workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    cancelMessage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace that it is for, or from */
+                id: string;
+                /** @description The message */
+                mid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is cancelled */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageItem"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such message of this workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description It has ended already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };

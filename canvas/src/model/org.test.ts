@@ -17,6 +17,7 @@ function workspace(id: string, change: Partial<Workspace> = {}): Workspace {
     tier: 3,
     agent_card: null,
     card_signature: null,
+    queue_depth: 0,
     url: "",
     parent_id: null,
     active_tasks: 0,

@@ -6,14 +6,13 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use isomer_actors::domain::dialect::{Course, Generation};
+use isomer_actors::domain::dialect::{Course, Dialect, Generation};
+use serde_json::Value;
 use tracing::debug;
 
-use super::envelope::Message;
 use super::reply;
-use super::target::Target;
 use crate::a2a::{self, Answers, EventStream, Flow};
-use crate::egress::{Gate, Held, ReplyBody};
+use crate::egress::{Gate, Held, ReplyBody, Request};
 use crate::http::state::App;
 use crate::net::guard::{self, Rule};
 
@@ -27,47 +26,68 @@ const OLD_EXTENSIONS: &str = "x-a2a-extensions";
 pub enum Meeting {
     /// By themselves.
     Untouched,
-    /// The agent is spoken to in this generation, and its answers are translated.
-    Translated(Generation, Box<Answers>),
+    /// The agent is spoken to in its generation, and its answers are translated.
+    Translated(Box<Answers>),
 }
 
-/// Makes `message` one that the agent understands, or finds the agent's address for it.
+/// Makes `request`, which asks `method`, one that an agent of this dialect understands, or sends
+/// it where the agent does.
 ///
 /// # Errors
 /// The JSON-RPC response to answer instead ([`refusal`]): it cannot be said in the agent's generation.
 pub async fn meet(
     app: &App,
-    target: &mut Target,
-    message: &mut Message,
-    headers: &HeaderMap,
+    dialect: &Dialect,
+    method: &str,
+    request: &mut Request,
 ) -> Result<Meeting, Bytes> {
-    let Some((spoken, _)) = a2a::method(&message.method) else { return Ok(Meeting::Untouched) };
-    let (to, own_address) = match target.destination.dialect.course(spoken) {
+    let Some((spoken, _)) = a2a::method(method) else { return Ok(Meeting::Untouched) };
+    let (to, own_address) = match dialect.course(spoken) {
         Course::AsIs => return Ok(Meeting::Untouched),
         Course::Translated(to, own_address) => (to, own_address),
     };
     if let Some(url) = own_address {
         match guard::check(url, Rule::Dispatch, app.address_mode()).await {
             Ok(vetted) => {
-                target.to = vetted;
+                request.to = vetted;
                 return Ok(Meeting::Untouched);
             }
             // Where it registered it can be reached, though in the other generation.
-            Err(refused) => debug!(%refused, workspace = %target.id, "an address of a card"),
+            Err(refused) => debug!(%refused, "an address of an agent card is not used"),
         }
     }
-    let asked = headers.get(VERSION).map(|value| value.to_str().unwrap_or("unreadable").trim());
+    translate(spoken, to, request)
+}
+
+fn translate(spoken: Generation, to: Generation, request: &mut Request) -> Result<Meeting, Bytes> {
+    let asked = request.headers.get(VERSION);
+    let asked = asked.map(|value| value.to_str().unwrap_or("unreadable").trim());
     let asked = asked.filter(|asked| !asked.is_empty());
     if let Some(asked) = asked.filter(|asked| Generation::of_version(asked).is_none()) {
-        return Err(a2a::unknown_version(&message.body, spoken, asked).into());
+        return Err(a2a::unknown_version(&request.body, spoken, asked).into());
     }
-    match a2a::request(&message.body) {
+    match a2a::request(&request.body) {
         None => Ok(Meeting::Untouched),
         Some(Err(error)) => Err(error.into()),
         Some(Ok(translated)) => {
-            message.body = translated.body.into();
-            Ok(Meeting::Translated(to, Box::new(translated.answers)))
+            request.body = translated.body.into();
+            name_generation(&mut request.headers, to);
+            Ok(Meeting::Translated(Box::new(translated.answers)))
         }
+    }
+}
+
+/// Tells the agent in which generation it is spoken to.
+fn name_generation(headers: &mut HeaderMap, to: Generation) {
+    headers.insert(VERSION, HeaderValue::from_static(to.version()));
+    let (from, into) = match to {
+        Generation::V03 => (EXTENSIONS, OLD_EXTENSIONS),
+        Generation::V10 => (OLD_EXTENSIONS, EXTENSIONS),
+    };
+    if let Some(asked) = headers.remove(from)
+        && !headers.contains_key(into)
+    {
+        headers.insert(into, asked);
     }
 }
 
@@ -76,27 +96,17 @@ pub fn refusal(body: Bytes) -> Response {
     reply::success(StatusCode::OK, body)
 }
 
-impl Meeting {
-    /// Names the generation that the agent is spoken to in.
-    pub fn headers(&self, mut headers: HeaderMap) -> HeaderMap {
-        let Self::Translated(to, _) = self else { return headers };
-        headers.insert(VERSION, HeaderValue::from_static(to.version()));
-        let (from, into) = match to {
-            Generation::V03 => (EXTENSIONS, OLD_EXTENSIONS),
-            Generation::V10 => (OLD_EXTENSIONS, EXTENSIONS),
-        };
-        if let Some(asked) = headers.remove(from)
-            && !headers.contains_key(into)
-        {
-            headers.insert(into, asked);
-        }
-        headers
-    }
+/// Returns what such a response says, for those who get no response.
+pub fn reason(refusal: &[u8]) -> String {
+    let response = serde_json::from_slice::<Value>(refusal).unwrap_or_default();
+    response["error"]["message"].as_str().unwrap_or_default().to_owned()
+}
 
+impl Meeting {
     /// Translates a whole answer. One that did not succeed is no JSON-RPC.
     pub fn whole(&self, status: StatusCode, body: Bytes) -> Bytes {
         match self {
-            Self::Translated(_, answers) if status.is_success() => {
+            Self::Translated(answers) if status.is_success() => {
                 let (Ok(body) | Err(body)) = answers.response(&body);
                 body.into()
             }
@@ -106,7 +116,7 @@ impl Meeting {
 
     /// Translates a stream of events as they come in.
     pub fn stream(self, gate: &Gate, body: ReplyBody) -> ReplyBody {
-        let Self::Translated(_, answers) = self else { return body };
+        let Self::Translated(answers) = self else { return body };
         let events = EventStream::new(*answers);
         let translating = Translating { body: Some(body), events, held: gate.hold() };
         stream::unfold(translating, |mut translating| async {
@@ -159,7 +169,7 @@ impl Translating {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::egress::{Broken, MAX_BUFFERED};
@@ -167,7 +177,7 @@ mod tests {
     fn translated() -> Meeting {
         let call = json!({"jsonrpc": "2.0", "id": 1, "method": "message/stream", "params": {}});
         let translated = a2a::request(call.to_string().as_bytes()).unwrap().unwrap();
-        Meeting::Translated(Generation::V10, Box::new(translated.answers))
+        Meeting::Translated(Box::new(translated.answers))
     }
 
     fn event(text: &str) -> String {
@@ -218,24 +228,29 @@ mod tests {
 
     #[test]
     fn headers_name_the_agents_generation() {
-        let given = |name: &'static str| {
-            HeaderMap::from_iter([
-                (name.parse().unwrap(), HeaderValue::from_static("urn:x")),
-                (VERSION.parse().unwrap(), HeaderValue::from_static("0.3")),
-            ])
+        let named = |to, name: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, HeaderValue::from_static("urn:x"));
+            headers.insert(VERSION, HeaderValue::from_static("?"));
+            name_generation(&mut headers, to);
+            headers
         };
-        let newer = translated().headers(given(OLD_EXTENSIONS));
-        assert_eq!(
-            (&newer[VERSION], &newer[EXTENSIONS]),
-            (&"1.0".parse().unwrap(), &"urn:x".parse().unwrap())
-        );
-        let Meeting::Translated(_, answers) = translated() else { unreachable!() };
-        let older = Meeting::Translated(Generation::V03, answers).headers(given(EXTENSIONS));
-        assert_eq!(
-            (&older[VERSION], &older[OLD_EXTENSIONS]),
-            (&"0.3".parse().unwrap(), &"urn:x".parse().unwrap())
-        );
-        let given = given(EXTENSIONS);
-        assert_eq!(Meeting::Untouched.headers(given.clone()), given);
+        for (to, version, name) in
+            [(Generation::V10, "1.0", EXTENSIONS), (Generation::V03, "0.3", OLD_EXTENSIONS)]
+        {
+            for given in [EXTENSIONS, OLD_EXTENSIONS] {
+                let headers = named(to, given);
+                assert_eq!(headers.len(), 2, "one name for extensions");
+                assert_eq!(headers[VERSION], version);
+                assert_eq!(headers[name], "urn:x");
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_why() {
+        let refusal = a2a::unknown_version(br#"{"id":1}"#, Generation::V03, "9");
+        assert!(reason(&refusal).starts_with("A2A-Version is \"9\""));
+        assert_eq!(reason(b"nonsense"), "");
     }
 }

@@ -5,8 +5,10 @@
 
 mod announce;
 mod caller;
+mod courier;
 mod envelope;
 mod generation;
+mod queue;
 mod reply;
 mod target;
 
@@ -24,8 +26,10 @@ use uuid::Uuid;
 
 use self::announce::Announcement;
 use self::caller::Sender;
+pub use self::courier::HttpCourier;
 use self::generation::Meeting;
-use self::target::Target;
+use self::queue::{Post, Why};
+use self::target::{Found, Target};
 use super::error::Answer;
 use super::gates::Caller;
 use super::json::Input;
@@ -33,7 +37,7 @@ use super::openapi::Api;
 use super::openapi::schema::ErrorBody;
 use super::state::App;
 use super::workspaces::schema::Gone;
-use crate::egress::{Limits, Place, Reply, Request};
+use crate::egress::{Limits, Place, Reply, Request, SendError};
 
 /// The longest that a message may take, and how long it may without `X-Timeout`.
 const CEILING: Duration = Duration::from_secs(30 * 60);
@@ -82,15 +86,23 @@ struct Body {
         ("x-timeout" = Option<u64>, Header, nullable = false, minimum = 1,
             description = "Seconds that it may take; more than 1,800 count as 1,800"),
         ("a2a-version" = Option<String>, Header, nullable = false, description = "For the agent"),
+        ("prefer" = Option<String>, Header, nullable = false,
+            description = "`respond-async` (RFC 7240): keep the message, answer 202 at once"),
+        ("x-message-priority" = Option<String>, Header, nullable = false,
+            description = "`critical`, `task` (unless given) or `info`: its turn if it has to wait"),
+        ("x-message-ttl" = Option<u64>, Header, nullable = false, minimum = 1,
+            description = "Seconds until it expires if it has to wait; 604,800 at most"),
     ),
     request_body = Body,
     responses(
         (status = 200, description = "The agent's answer, or its stream", content(
             (Value = "application/json"), (String = "text/event-stream"))),
+        (status = 202, description = "It waits for its agent; the receipt", body = queue::Receipt),
         (status = 402, description = "Its budget is used up", body = ErrorBody),
         (status = 403, description = "They may not talk", body = ErrorBody),
         (status = 404, description = "There is no such workspace", body = ErrorBody),
         (status = 410, description = "It is removed", body = Gone),
+        (status = 429, description = "Its mailbox is full", body = ErrorBody),
         (status = 500, description = "The request cannot be built", body = ErrorBody),
         (status = 502, description = "Its agent cannot be reached, or answers badly", body = ErrorBody),
         (status = 503, description = "It is not there, or busy: ask again", body = ErrorBody),
@@ -108,29 +120,58 @@ async fn send(
     let sender = caller::sender(&app, &caller, &headers).await?;
     let asked = WorkspaceId::parse_loose(&id);
     caller::may_send(&app, sender, asked)?;
-    let mut target = match target::find(&app, asked).await? {
-        Ok(target) => target,
-        Err(gone) => return Ok(gone),
+    let found = target::find(&app, asked).await?;
+    let message =
+        || envelope::normalise(&input.0, Uuid::new_v4).map_err(|bad| bad.with_text("invalid JSON"));
+    let target = match found {
+        Found::Here(target) => target,
+        Found::Away { id, status, answer } => {
+            let post = Post { sender, to: id, message: message()?, headers: &headers };
+            return post.or(&app, Why::Away(status), answer).await;
+        }
+        Found::Gone(gone) => return Ok(gone),
     };
-    let mut message =
-        envelope::normalise(&input.0, Uuid::new_v4).map_err(|bad| bad.with_text("invalid JSON"))?;
-    let meeting = match generation::meet(&app, &mut target, &mut message, &headers).await {
+    let post = Post { sender, to: target.id, message: message()?, headers: &headers };
+    if post.is_asked_for() {
+        return post.keep(&app, Why::Asked).await;
+    }
+    if let Some(kept) = post.kept_already(&app).await? {
+        return Ok(kept);
+    }
+    let keeps_session = target.destination.keeps_session;
+    let place = match app.gate.enter(target.id) {
+        Ok(place) => place,
+        Err(why) => {
+            let answer = reply::turned_away(why, keeps_session);
+            return if queue::waits_for(why, keeps_session) {
+                post.or(&app, Why::Busy, answer).await
+            } else {
+                Err(answer)
+            };
+        }
+    };
+    let message = &post.message;
+    let announcement = (sender == Sender::Person)
+        .then(|| Announcement::new(&app, target.id, message.method.clone(), began));
+    let mut request = Request {
+        limits: limits(&app, &target, &headers, began),
+        headers: passed(&headers),
+        body: message.body.clone(),
+        to: target.to,
+    };
+    let dialect = &target.destination.dialect;
+    let meeting = match generation::meet(&app, dialect, &message.method, &mut request).await {
         Ok(meeting) => meeting,
         Err(refused) => return Ok(generation::refusal(refused)),
     };
-    let keeps_session = target.destination.keeps_session;
-    let place = app.gate.enter(target.id).map_err(|why| reply::turned_away(why, keeps_session))?;
-    let announcement = (sender == Sender::Person)
-        .then(|| Announcement::new(&app, target.id, message.method, began));
-    let request = Request {
-        limits: limits(&app, &target, &headers, began),
-        headers: meeting.headers(passed(&headers)),
-        body: message.body,
-        to: target.to,
-    };
-    let sent = app.agents.send(request).await;
-    let answer = sent.map_err(|error| reply::unsent(error, keeps_session))?;
-    answered(&app, answer, meeting, announcement, place).await
+    match app.agents.send(request).await {
+        Ok(answer) => answered(&app, answer, meeting, announcement, place).await,
+        Err(SendError::Busy) if !keeps_session => {
+            drop(place);
+            post.or(&app, Why::Busy, reply::unsent(SendError::Busy, false)).await
+        }
+        Err(error) => Err(reply::unsent(error, keeps_session)),
+    }
 }
 
 async fn answered(

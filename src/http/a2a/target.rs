@@ -24,21 +24,32 @@ pub struct Target {
     pub to: Vetted,
 }
 
+/// Where a message can go.
+#[derive(Debug)]
+pub enum Found {
+    Here(Target),
+    /// Its agent is not there now: what is answered to whoever cannot wait.
+    Away {
+        id: WorkspaceId,
+        status: Status,
+        answer: ApiError,
+    },
+    /// Removed: what is answered, with its last event.
+    Gone(Response),
+}
+
 /// Follows forwards from `id` and finds out where its agent is.
 ///
 /// # Errors
-/// 404, 410, 402, 503 or 502, with the contract's texts; a 410 comes with its last event.
-pub async fn find(
-    app: &App,
-    id: Option<WorkspaceId>,
-) -> Result<Result<Target, Response>, ApiError> {
+/// 404, 402 or 502, with the contract's texts.
+pub async fn find(app: &App, id: Option<WorkspaceId>) -> Result<Found, ApiError> {
     let unknown = || ApiError::not_found("workspace not found");
     let Followed::At(id) = app.directory.follow(id.ok_or_else(unknown)?) else {
         return Err(unknown());
     };
     let destination = app.directory.destination(id).ok_or_else(unknown)?;
     if destination.status == Status::Removed {
-        return workspaces::gone(app, id).await.map(Err).map_err(|_| removed());
+        return workspaces::gone(app, id).await.map(Found::Gone).map_err(|_| removed());
     }
     if destination.budget_exceeded {
         let text = "workspace budget limit exceeded";
@@ -46,8 +57,8 @@ pub async fn find(
     }
     let url = match (&destination.url, destination.status) {
         (Some(url), Status::Online | Status::Degraded) => url.clone(),
-        (None, status) => return Err(away("workspace has no URL", status)),
-        (Some(_), status) => return Err(away("workspace not available", status)),
+        (None, status) => return Ok(away(id, "workspace has no URL", status)),
+        (Some(_), status) => return Ok(away(id, "workspace not available", status)),
     };
     let to = match app.hosted_at.vetted(id, &url).filter(|_| destination.hosted) {
         Some(own) => own,
@@ -58,12 +69,13 @@ pub async fn find(
             })?
         }
     };
-    Ok(Ok(Target { id, destination, to }))
+    Ok(Found::Here(Target { id, destination, to }))
 }
 
-fn away(text: &str, status: Status) -> ApiError {
-    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text)
+fn away(id: WorkspaceId, text: &str, status: Status) -> Found {
+    let answer = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text)
         .with("status", status.as_str())
         .with("retry_after", COME_BACK.as_secs())
-        .retry_after(COME_BACK)
+        .retry_after(COME_BACK);
+    Found::Away { id, status, answer }
 }

@@ -68,5 +68,5 @@ pub async fn info(State(app): State<App>, caller: Caller) -> Answer {
 /// The one place that says which optional parts are built in.
 fn features(app: &App) -> Features {
     let hosted_agents = app.config.hosted_agents > 0;
-    Features { a2a: true, activity: false, approvals: false, hosted_agents }
+    Features { a2a: true, activity: false, approvals: true, hosted_agents }
 }

@@ -39,6 +39,7 @@ pub type Api = OpenApiRouter<App>;
         (name = "agents", description = "Which model serves a workspace"),
         (name = "registry", description = "How agents make themselves known and find each other"),
         (name = "messages", description = "Messages to agents, over A2A"),
+        (name = "approvals", description = "Agents ask, somebody else decides"),
         (name = "events", description = "What happened, recorded and live"),
         (name = "canvas", description = "Where people look"),
         (name = "secrets", description = "Secrets and models; values are write-only for people"),

@@ -62,6 +62,15 @@ pub struct LiveEvent {
     /// Position in the global order: of recorded events, for subscribers that gave `since`.
     #[schema(nullable = false)]
     pub seq: Option<i64>,
+    /// Of `APPROVAL_DECIDED`, as in its payload.
+    #[schema(nullable = false)]
+    pub approval_id: Option<Uuid>,
+    /// Of `APPROVAL_DECIDED`, as in its payload.
+    #[schema(nullable = false)]
+    pub status: Option<String>,
+    /// Of `APPROVAL_DECIDED`, as in its payload.
+    #[schema(nullable = false)]
+    pub decided_by: Option<String>,
 }
 
 /// The `data` of a server-sent event.
@@ -73,4 +82,13 @@ pub struct StreamedEvent {
     pub timestamp: i64,
     /// Depends on the type.
     pub data: Value,
+    /// Of `APPROVAL_DECIDED`, as in its data.
+    #[schema(nullable = false)]
+    pub approval_id: Option<Uuid>,
+    /// Of `APPROVAL_DECIDED`, as in its data.
+    #[schema(nullable = false)]
+    pub status: Option<String>,
+    /// Of `APPROVAL_DECIDED`, as in its data.
+    #[schema(nullable = false)]
+    pub decided_by: Option<String>,
 }

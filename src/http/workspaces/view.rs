@@ -53,6 +53,8 @@ pub struct Workspace {
     name: String,
     #[schema(required)]
     parent_id: Option<Uuid>,
+    /// Messages that wait for the agent.
+    queue_depth: u32,
     #[schema(required)]
     role: Option<String>,
     runtime: String,
@@ -100,6 +102,8 @@ pub struct WorkspaceDetail {
     name: String,
     #[schema(required)]
     parent_id: Option<Uuid>,
+    /// Messages that wait for the agent.
+    queue_depth: u32,
     #[schema(required)]
     role: Option<String>,
     runtime: String,
@@ -135,6 +139,7 @@ pub fn listed(view: &WorkspaceView, cards: &Cards) -> Workspace {
         monthly_spend: vitals.monthly_spend,
         name: record.name.clone(),
         parent_id: record.parent_id.map(|id| id.0),
+        queue_depth: view.queue_depth,
         role: record.role.clone().filter(|role| !role.is_empty()),
         runtime: runtime.to_owned(),
         status: record.status,
@@ -163,6 +168,7 @@ pub fn single(view: &WorkspaceView, cards: &Cards) -> WorkspaceDetail {
         max_concurrent_tasks: item.max_concurrent_tasks,
         name: item.name,
         parent_id: item.parent_id,
+        queue_depth: item.queue_depth,
         role: item.role,
         runtime: item.runtime,
         status: item.status,
@@ -184,6 +190,7 @@ pub fn folded(folded: &Folded, cards: &Cards) -> Workspace {
         y: 0.0,
         collapsed: false,
         last_outbound_at: None,
+        queue_depth: 0,
         updated_at: folded.record.created_at,
     };
     listed(&view, cards)

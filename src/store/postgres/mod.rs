@@ -4,12 +4,15 @@
 //! rows are locked in the order of their ids, and the sequence last and shortest.
 
 mod agents;
+mod approvals;
 mod codec;
 mod custody;
 mod data_keys;
+mod delegations;
 mod events;
 mod history;
 mod key_audit;
+mod messages;
 mod open;
 mod secrets;
 mod structure;

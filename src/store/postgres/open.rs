@@ -23,6 +23,9 @@ const OLDEST: i32 = 150_000;
 const MIGRATIONS: &[Source] = &[
     (1, "structure", include_str!("../../../migrations/postgres/0001_structure.sql")),
     (2, "key custody", include_str!("../../../migrations/postgres/0002_key_custody.sql")),
+    (4, "messages", include_str!("../../../migrations/postgres/0004_messages.sql")),
+    (5, "approvals", include_str!("../../../migrations/postgres/0005_approvals.sql")),
+    (7, "delegations", include_str!("../../../migrations/postgres/0007_delegations.sql")),
 ];
 
 /// Why the server could not be used.

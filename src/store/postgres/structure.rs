@@ -16,7 +16,10 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
 use super::codec::{Columns, classify, is_retryable, unknown};
-use super::{PgStore, agents, data_keys, events, key_audit, secrets, tokens, views, workspaces};
+use super::{
+    PgStore, agents, approvals, data_keys, delegations, events, key_audit, secrets, tokens, views,
+    workspaces,
+};
 use crate::keys::ports::{AuditRow, NewDataKey};
 
 const LOAD: &str = "load workspaces";
@@ -78,7 +81,7 @@ impl StructureStore for PgStore {
     ) -> Result<Vec<IndexRow>, StoreError> {
         let rows = sqlx::query(
             "SELECT id, parent_id, forwarded_to, status::text AS status_text, runtime, url,
-                 budget_limit,
+                 budget_limit, max_concurrent_tasks,
                  CASE WHEN agent_card ?| ARRAY['supportedInterfaces', 'protocolVersion']
                      THEN jsonb_build_object(
                          'supportedInterfaces', agent_card -> 'supportedInterfaces',
@@ -233,6 +236,21 @@ async fn carry_out(connection: &mut PgConnection, changes: &[&Change]) -> Result
                 }
                 Effect::MoveAgent { agent_id, to } => {
                     agents::hand_over(connection, *agent_id, *to, COMMIT).await?;
+                }
+                Effect::Delegation(step) => {
+                    delegations::take(connection, id, step, at, COMMIT).await?;
+                }
+                Effect::RequestApproval(new) => {
+                    approvals::request(connection, id, new, at, COMMIT).await?;
+                }
+                Effect::DecideApproval(ballot) => {
+                    approvals::decide(connection, id, ballot, at, COMMIT).await?;
+                }
+                Effect::ExpireApproval(approval) => {
+                    approvals::expire(connection, *approval, at, COMMIT).await?;
+                }
+                Effect::WithdrawApprovals => {
+                    approvals::withdraw(connection, id, at, COMMIT).await?;
                 }
                 Effect::SampleError(text) => {
                     sqlx::query("UPDATE workspaces SET last_sample_error = $2 WHERE id = $1")

@@ -176,6 +176,7 @@ fn view(row: &PgRow) -> Result<WorkspaceView, StoreError> {
         y: c.get("y")?,
         collapsed: c.get("collapsed")?,
         last_outbound_at: c.get("last_outbound_at")?,
+        queue_depth: 0,
         updated_at: c.get("updated_at")?,
     })
 }

@@ -4,12 +4,15 @@
 //! of their own and never wait for the writer.
 
 mod agents;
+mod approvals;
 mod codec;
 mod custody;
 mod data_keys;
+mod delegations;
 mod events;
 mod history;
 mod key_audit;
+mod messages;
 mod open;
 mod secrets;
 mod structure;

@@ -26,6 +26,9 @@ const BUSY_LIMIT: Duration = Duration::from_secs(3);
 const MIGRATIONS: &[Source] = &[
     (1, "structure", include_str!("../../../migrations/sqlite/0001_structure.sql")),
     (2, "key custody", include_str!("../../../migrations/sqlite/0002_key_custody.sql")),
+    (4, "messages", include_str!("../../../migrations/sqlite/0004_messages.sql")),
+    (5, "approvals", include_str!("../../../migrations/sqlite/0005_approvals.sql")),
+    (7, "delegations", include_str!("../../../migrations/sqlite/0007_delegations.sql")),
 ];
 
 /// Why the file could not be opened.

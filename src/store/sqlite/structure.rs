@@ -14,7 +14,8 @@ use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::codec::{Columns, classify, unknown};
 use super::{
-    SqliteStore, agents, data_keys, events, key_audit, secrets, tokens, views, workspaces,
+    SqliteStore, agents, approvals, data_keys, delegations, events, key_audit, secrets, tokens,
+    views, workspaces,
 };
 use crate::keys::ports::{AuditRow, NewDataKey};
 
@@ -68,7 +69,7 @@ impl StructureStore for SqliteStore {
     ) -> Result<Vec<IndexRow>, StoreError> {
         let rows = sqlx::query(
             "SELECT id, parent_id, forwarded_to, status, runtime, url,
-                 budget_limit,
+                 budget_limit, max_concurrent_tasks,
                  CASE WHEN json_valid(agent_card)
                      AND (json_type(agent_card, '$.supportedInterfaces') IS NOT NULL
                          OR json_type(agent_card, '$.protocolVersion') IS NOT NULL)
@@ -228,6 +229,14 @@ async fn carry_out(
         Effect::MoveAgent { agent_id, to } => {
             agents::hand_over(connection, *agent_id, *to, COMMIT).await
         }
+        Effect::RequestApproval(new) => approvals::request(connection, id, new, at, COMMIT).await,
+        Effect::DecideApproval(ballot) => {
+            approvals::decide(connection, id, ballot, at, COMMIT).await
+        }
+        Effect::ExpireApproval(approval) => {
+            approvals::expire(connection, *approval, at, COMMIT).await
+        }
+        Effect::WithdrawApprovals => approvals::withdraw(connection, id, at, COMMIT).await,
         Effect::SampleError(text) => {
             sqlx::query("UPDATE workspaces SET last_sample_error = $2 WHERE id = $1")
                 .bind(id.to_string())
@@ -237,6 +246,7 @@ async fn carry_out(
                 .map(|_| ())
                 .map_err(|error| classify(COMMIT, error))
         }
+        Effect::Delegation(step) => delegations::take(connection, id, step, at, COMMIT).await,
         Effect::KeepSecrets(secrets) => keep_secrets(connection, id, secrets, at).await,
         Effect::Purge => workspaces::purge(connection, id, at, COMMIT).await,
     }

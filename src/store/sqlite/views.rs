@@ -169,6 +169,7 @@ fn view(row: &SqliteRow) -> Result<WorkspaceView, StoreError> {
         y: c.get("y")?,
         collapsed: c.get("collapsed")?,
         last_outbound_at: c.opt_time("last_outbound_at")?,
+        queue_depth: 0,
         updated_at: c.time("updated_at")?,
     })
 }

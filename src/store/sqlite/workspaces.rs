@@ -107,6 +107,7 @@ pub fn index_row(row: &SqliteRow, operation: &'static str) -> Result<IndexRow, S
         had_tokens: c.get("had_tokens")?,
         url,
         budget_limit: c.get("budget_limit")?,
+        max_concurrent_tasks: c.get("max_concurrent_tasks")?,
         dialect: Some(dialect),
     })
 }

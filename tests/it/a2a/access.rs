@@ -85,7 +85,10 @@ async fn strangers_are_turned_away(mode: Mode) {
         assert_eq!(unknown["error"], "workspace not found");
     }
     let waiting = admin.create(json!({"name": "waiting"})).await;
-    let reply = admin.post(&path(&waiting), bare("hello")).await;
+    let mut body = bare("hello");
+    // Whoever streams cannot wait.
+    body["method"] = json!("message/stream");
+    let reply = admin.post(&path(&waiting), body).await;
     let seconds: u64 = reply.header("retry-after").parse().unwrap();
     assert!(seconds > 0);
     let away = reply.expect(503);

@@ -1,7 +1,12 @@
 //! The way out: where it never leads, and how long and how much it takes at most.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::serve::ListenerExt as _;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::sync::Barrier;
 
 use super::{bare, hosted, path};
 use crate::in_both_modes;
@@ -81,16 +86,23 @@ async fn agents_that_misbehave_are_bounded(mode: Mode) {
 
     let silent = Scripted::start("").await;
     let (id, _) = silent.join(&admin, "silent").await;
-    let reply = send(&admin, &id, &[("x-timeout", "1")]).await;
+    let busy = send(&admin, &id, &[("x-timeout", "1")]).await.expect(202);
+    let queued = "workspace agent busy — request queued, will dispatch when capacity available";
+    assert_eq!((&busy["queued"], &busy["message"]), (&json!(true), &json!(queued)));
+    silent.left().await;
+    // Whoever streams cannot wait.
+    let mut body = bare("what is said");
+    body["method"] = json!("message/stream");
+    let headers = [("x-timeout", "1")];
+    let body = Some(body.to_string().into_bytes());
+    let reply = admin.try_send(Method::POST, &path(&id), body, &headers).await.unwrap();
     assert_eq!(reply.header("retry-after"), "30");
     let busy = reply.expect(503);
     assert_eq!(busy["error"], "workspace agent busy — retry after a short backoff");
     assert_eq!((&busy["busy"], &busy["retry_after"]), (&json!(true), &json!(30)));
-    silent.left().await;
 
     for (script, status, error) in [
         ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", 502, "failed to read agent response"),
-        ("\r\n", 503, "workspace agent busy — retry after a short backoff"),
         (&answer("429 Too Many Requests", "", r#"{"error":"quota"}"#), 429, "quota"),
         (&answer("500 Internal Server Error", "", "<html>"), 500, "Internal Server Error"),
     ] {
@@ -102,14 +114,18 @@ async fn agents_that_misbehave_are_bounded(mode: Mode) {
     let agent = Scripted::start(answer("201 Created", "", r#"{"n":1.50}"#)).await;
     let (id, _) = agent.join(&admin, "plain").await;
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    let reply = send(&admin, &id, &[("traceparent", trace), ("a2a-version", "1.0")]).await;
+    let passed = [
+        ("traceparent", trace),
+        ("a2a-version", "1.0"),
+        ("a2a-extensions", "urn:one"),
+        ("x-a2a-extensions", "urn:two"),
+    ];
+    let reply = send(&admin, &id, &passed).await;
     assert_eq!((reply.status.as_u16(), reply.text.as_str()), (201, r#"{"n":1.50}"#));
     let seen = agent.requests().concat();
-    assert!(
-        seen.contains(&format!("traceparent: {trace}\r\na2a-version: 1.0\r\n"))
-            || seen.contains(&format!("a2a-version: 1.0\r\ntraceparent: {trace}\r\n")),
-        "{seen}"
-    );
+    for (name, value) in passed {
+        assert!(seen.contains(&format!("\r\n{name}: {value}\r\n")), "{name}: {seen}");
+    }
     assert!(!seen.to_lowercase().contains("authorization"), "no credential is passed on");
     drop(agent);
     let unreachable = send(&admin, &id, &[]).await.expect(502);
@@ -173,6 +189,61 @@ async fn a_stream_is_not_held_back_and_ends_with_its_reader() {
     assert_eq!(first, "data: first\n\n");
     drop(reply);
     agent.left().await;
+}
+
+#[tokio::test]
+async fn connections_of_a_busy_agent_are_used_again() {
+    const AT_ONCE: usize = 32;
+    const WAVES: usize = 6;
+    let server = on_loopback(Mode::Embedded).await;
+    let admin = server.admin();
+    let agent = Lively::start(AT_ONCE).await;
+    let body = json!({"name": "busy", "external": true});
+    let id = admin.post("/workspaces", body).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let url = format!("http://localhost:{}", agent.port);
+    let body = json!({"id": id, "url": url, "agent_card": {"name": "busy"}});
+    admin.post("/registry/register", body).await.expect(200);
+    for _ in 0..WAVES {
+        let mut wave = tokio::task::JoinSet::new();
+        for _ in 0..AT_ONCE {
+            let (admin, id) = (admin.clone(), id.clone());
+            wave.spawn(async move { send(&admin, &id, &[]).await.expect(200) });
+        }
+        wave.join_all().await;
+    }
+    let made = agent.connections.load(Ordering::Acquire);
+    assert!(made < 2 * AT_ONCE, "{made} connections for {AT_ONCE} messages at once");
+}
+
+/// An agent that keeps its connections, and answers when as many messages are there as it waits for.
+struct Lively {
+    port: u16,
+    connections: Arc<AtomicUsize>,
+    work: tokio::task::JoinHandle<()>,
+}
+
+impl Lively {
+    async fn start(at_once: usize) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let connections = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&connections);
+        let listener = listener.tap_io(move |_| _ = counted.fetch_add(1, Ordering::AcqRel));
+        let all = Arc::new(Barrier::new(at_once));
+        let answer = || async move {
+            all.wait().await;
+            "{}"
+        };
+        let routes = axum::Router::new().fallback(answer);
+        let work = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+        Self { port, connections, work }
+    }
+}
+
+impl Drop for Lively {
+    fn drop(&mut self) {
+        self.work.abort();
+    }
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use super::{bare, path};
 use crate::in_both_modes;
 use crate::support::scripted::Scripted;
 use crate::support::sockets::Socket;
-use crate::support::{Client, Mode, SOON, Server};
+use crate::support::{Client, Mode, SOON, Server, eventually};
 
 in_both_modes!(
     an_older_agent_hears_a_newer_sender,
@@ -16,6 +16,7 @@ in_both_modes!(
     what_cannot_be_said_is_an_error,
     nothing_is_touched_without_need,
     what_an_agent_speaks_is_its_cards_word,
+    what_had_to_wait_is_translated_too,
 );
 
 async fn start(mode: Mode) -> Server {
@@ -303,4 +304,38 @@ async fn what_an_agent_speaks_is_its_cards_word(mode: Mode) {
     own.post("/registry/update-card", body).await.expect(200);
     // Never where no message may go: then it is translated.
     assert_eq!(said(&server).await, "new");
+}
+
+async fn what_had_to_wait_is_translated_too(mode: Mode) {
+    let server = start(mode).await;
+    let admin = server.admin();
+    let message = json!({"messageId": "n", "role": "ROLE_AGENT", "parts": [{"text": "hi"}]});
+    let agent = answering(&response(json!({"message": message}))).await;
+    let id = join(&admin, &agent, "1.0").await;
+    let kept = async |body: &Value| {
+        let headers = [("prefer", "respond-async")];
+        let body = body.to_string().into_bytes();
+        let sent = admin.try_send(Method::POST, &path(&id), Some(body), &headers).await;
+        let receipt = sent.unwrap().expect(202);
+        let path = format!("/workspaces/{id}/messages/{}", receipt["message_id"].as_str().unwrap());
+        eventually("end", SOON, || async {
+            let message = admin.get(&path).await.expect(200);
+            let state = message["state"].as_str().unwrap();
+            ["delivered", "failed"].contains(&state).then_some(message)
+        })
+        .await
+    };
+    let delivered = kept(&bare("hello")).await;
+    assert_eq!(delivered["state"], "delivered", "{delivered}");
+    assert_eq!(delivered["response"]["result"]["parts"][0]["kind"], "text", "{delivered}");
+    assert_eq!(heard(&agent).1["method"], "SendMessage");
+    assert_eq!(agent.requests().len(), 1);
+
+    let mut odd = bare("hello");
+    odd["params"]["message"]["parts"][0]["kind"] = json!("hologram");
+    let failed = kept(&odd).await;
+    assert_eq!(failed["state"], "failed", "{failed}");
+    let why = failed["last_error"].as_str().unwrap();
+    assert!(why.starts_with("params.message.parts[0].kind:"), "{why}");
+    assert_eq!(agent.requests().len(), 1, "it was not sent");
 }

@@ -4,6 +4,7 @@ mod access;
 mod agents;
 mod egress;
 mod generations;
+mod sdks;
 mod signatures;
 
 use serde_json::{Value, json};

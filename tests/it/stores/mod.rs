@@ -1,6 +1,8 @@
 //! One conformance suite for both stores, over the ports alone.
 
+mod approvals;
 mod history;
+mod messages;
 mod suite;
 mod tokens;
 
@@ -44,7 +46,12 @@ conform! {
         a_group_is_all_or_nothing, sequences_have_no_holes, rules_of_the_store,
         a_purge_keeps_the_chain, heartbeats_never_go_back, events_read_back_as_hashed,
         layouts_and_viewport;
+    approvals: requests_read_back_and_are_decided_once, a_refused_decision_leaves_others_alone,
+        what_is_due_expires_and_only_that, only_so_many_wait_and_a_purge_takes_all,
+        requests_are_listed_by_status_and_page;
     history: events_are_counted_between_edges, a_time_has_a_sequence,
         the_outline_has_its_sequence, agents_are_listed_with_their_end;
+    messages: messages_are_kept_once_and_read_back, messages_are_leased_by_urgency_and_settled_once,
+        leases_end_and_messages_expire;
     tokens: tokens_are_counted_found_and_revoked, organisation_tokens;
 }

@@ -1,9 +1,11 @@
 //! What every test needs: a server as a process of its own, a client, deadlines.
 
+pub mod agent;
 pub mod client;
 pub mod fixtures;
 pub mod kms;
 pub mod scripted;
+pub mod sdk;
 pub mod server;
 pub mod sockets;
 

@@ -1,0 +1,191 @@
+//! `delegations`: tasks that one workspace gives to another.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use isomer_actors::domain::delegation::{Delegation, Kind, Status, Step, Turn};
+use isomer_actors::domain::ids::WorkspaceId;
+use isomer_actors::ports::{DelegationKey, DelegationStore, Refusal, StoreError};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, SqliteConnection};
+
+use super::SqliteStore;
+use super::codec::{Columns, classify, time};
+
+const READ: &str = "read delegations";
+const ALL: &str = "SELECT * FROM delegations";
+
+/// Takes a step inside a transaction.
+pub async fn take(
+    connection: &mut SqliteConnection,
+    source: WorkspaceId,
+    step: &Step,
+    at: DateTime<Utc>,
+    operation: &'static str,
+) -> Result<(), StoreError> {
+    let taken = match step {
+        Step::Open(delegation) => open(connection, delegation, operation).await?,
+        Step::Turn { delegation_id, turn } => {
+            turned(connection, (source, delegation_id), turn, at, operation).await?
+        }
+    };
+    let superseded = StoreError::Refused { operation, refusal: Refusal::Superseded };
+    if taken == 1 { Ok(()) } else { Err(superseded) }
+}
+
+async fn open(
+    connection: &mut SqliteConnection,
+    new: &Delegation,
+    operation: &'static str,
+) -> Result<u64, StoreError> {
+    sqlx::query(
+        "INSERT INTO delegations (id, result_id, workspace_id, delegation_id, target_id, task, kind,
+             status, idempotency_key, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) ON CONFLICT DO NOTHING",
+    )
+    .bind(new.id.to_string())
+    .bind(new.result_id.to_string())
+    .bind(new.source.to_string())
+    .bind(&new.delegation_id)
+    .bind(new.target.to_string())
+    .bind(&new.task)
+    .bind(new.kind.as_str())
+    .bind(new.status.as_str())
+    .bind(new.key.as_deref())
+    .bind(time(new.created_at))
+    .execute(connection)
+    .await
+    .map(|done| done.rows_affected())
+    .map_err(|error| classify(operation, error))
+}
+
+async fn turned(
+    connection: &mut SqliteConnection,
+    (source, delegation_id): (WorkspaceId, &str),
+    turn: &Turn,
+    at: DateTime<Utc>,
+    operation: &'static str,
+) -> Result<u64, StoreError> {
+    let (result, error) = match turn {
+        Turn::Completed { text } => (Some(text.as_str()), None),
+        Turn::Failed { error } => (None, Some(error.as_str())),
+        Turn::Dispatched | Turn::Queued => (None, None),
+    };
+    let from: Vec<_> = turn.follows().iter().map(|status| status.as_str()).collect();
+    let from = serde_json::json!(from).to_string();
+    let queued = *turn == Turn::Queued;
+    sqlx::query(
+        "UPDATE delegations SET status = $3, result = $4, error = $5, updated_at = $6,
+             was_queued = was_queued OR $7,
+             result_at = CASE WHEN $8 THEN $6 ELSE result_at END
+         WHERE workspace_id = $1 AND delegation_id = $2 AND status IN (SELECT value FROM json_each($9))",
+    )
+    .bind(source.to_string())
+    .bind(delegation_id)
+    .bind(turn.status().as_str())
+    .bind(result)
+    .bind(error)
+    .bind(time(at))
+    .bind(queued)
+    .bind(queued || turn.status().is_terminal())
+    .bind(from)
+    .execute(connection)
+    .await
+    .map(|done| done.rows_affected())
+    .map_err(|error| classify(operation, error))
+}
+
+#[async_trait]
+impl DelegationStore for SqliteStore {
+    async fn delegation(
+        &self,
+        source: WorkspaceId,
+        key: DelegationKey<'_>,
+    ) -> Result<Option<Delegation>, StoreError> {
+        let (condition, key) = match key {
+            DelegationKey::Id(id) => ("delegation_id = $2", id),
+            DelegationKey::Idempotency(key) => ("idempotency_key = $2 AND status <> 'failed'", key),
+        };
+        let sql = format!("{ALL} WHERE workspace_id = $1 AND {condition}");
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(source.to_string()).bind(key);
+        let row = query.fetch_optional(&self.read).await.map_err(|error| classify(READ, error))?;
+        row.as_ref().map(delegation).transpose()
+    }
+
+    async fn delegations(
+        &self,
+        source: WorkspaceId,
+        limit: usize,
+    ) -> Result<Vec<Delegation>, StoreError> {
+        let sql = format!(
+            "SELECT * FROM ({ALL} WHERE workspace_id = $1 ORDER BY created_at DESC LIMIT $2)
+             UNION
+             SELECT * FROM ({ALL} WHERE workspace_id = $1 AND result_at IS NOT NULL
+                 ORDER BY result_at DESC LIMIT $2)"
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(source.to_string()).bind(bound(limit));
+        let rows = query.fetch_all(&self.read).await.map_err(|error| classify(READ, error))?;
+        rows.iter().map(delegation).collect()
+    }
+
+    async fn stuck_delegations(
+        &self,
+        before: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<Vec<Delegation>, StoreError> {
+        // The message of a delegation has the id of its row.
+        let rows = sqlx::query(
+            "SELECT d.* FROM delegations d LEFT JOIN a2a_queue q ON q.id = d.id
+             WHERE d.kind = 'delegated' AND d.status IN ('pending', 'dispatched', 'queued')
+                 AND d.updated_at < $1
+                 AND (q.id IS NULL OR q.status IN ('completed', 'dropped', 'failed', 'expired'))
+             ORDER BY d.id LIMIT $2",
+        )
+        .bind(time(before))
+        .bind(bound(limit))
+        .fetch_all(&self.read)
+        .await
+        .map_err(|error| classify(READ, error))?;
+        rows.iter().map(delegation).collect()
+    }
+
+    async fn forget_delegations(
+        &self,
+        before: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<u64, StoreError> {
+        sqlx::query(
+            "DELETE FROM delegations WHERE id IN (SELECT id FROM delegations
+                 WHERE status IN ('completed', 'failed') AND updated_at < $1 LIMIT $2)",
+        )
+        .bind(time(before))
+        .bind(bound(limit))
+        .execute(&self.write)
+        .await
+        .map(|done| done.rows_affected())
+        .map_err(|error| classify("forget delegations", error))
+    }
+}
+
+fn delegation(row: &SqliteRow) -> Result<Delegation, StoreError> {
+    let c = Columns { row, operation: READ };
+    Ok(Delegation {
+        id: c.uuid("id")?,
+        result_id: c.uuid("result_id")?,
+        source: c.workspace("workspace_id")?,
+        delegation_id: c.get("delegation_id")?,
+        target: c.workspace("target_id")?,
+        task: c.get("task")?,
+        kind: c.parsed("kind", Kind::parse)?,
+        status: c.parsed("status", Status::parse)?,
+        error: c.get("error")?,
+        result: c.get("result")?,
+        was_queued: c.get("was_queued")?,
+        key: c.get("idempotency_key")?,
+        created_at: c.time("created_at")?,
+        result_at: c.opt_time("result_at")?,
+    })
+}
+
+fn bound(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
