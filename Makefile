@@ -12,7 +12,8 @@ help:
 	@echo "make fuzz   search the sealed formats for findings, 15 s a target (scripts/fuzz SECONDS: longer)"
 	@echo "make bench  measure heartbeats against a bare handler, on PostgreSQL and Redis"
 	@echo "            (BENCH=secrets: secrets in format 3 against format 1, and under KMS;"
-	@echo "            BENCH=proxy: messages against a direct call and against nginx)"
+	@echo "            BENCH=proxy: messages against a direct call and against nginx;"
+	@echo "            BENCH=queue: messages kept against a row and a commit each)"
 	@echo "make lint   formatting, clippy, licences and advisories"
 
 run: canvas

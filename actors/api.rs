@@ -13,7 +13,7 @@ use crate::domain::change::{Draft, Effect, LayoutPatch, NewSecrets};
 use crate::domain::dialect::Dialect;
 use crate::domain::hierarchy::ParentRefused;
 use crate::domain::ids::{Seq, WorkspaceId};
-use crate::domain::record::{Access, Record};
+use crate::domain::record::{Access, DeliveryMode, Record};
 use crate::domain::status::Status;
 use crate::domain::token::NewToken;
 use crate::ports::{AgentRow, StoreError};
@@ -32,6 +32,7 @@ pub struct NewWorkspace {
     /// US cents.
     pub budget_limit: Option<i64>,
     pub max_concurrent_tasks: i32,
+    pub delivery_mode: DeliveryMode,
     /// Canvas units.
     pub position: (f64, f64),
     pub start: Start,
@@ -54,7 +55,10 @@ pub enum Start {
 #[derive(Clone, Debug)]
 pub struct Registration {
     pub id: WorkspaceId,
-    pub url: String,
+    /// Needed unless its messages are collected.
+    pub url: Option<String>,
+    /// `None` leaves it as it is.
+    pub delivery_mode: Option<DeliveryMode>,
     pub agent_card: Value,
     /// Issued only if the workspace has no live token.
     pub token: NewToken,
@@ -69,6 +73,8 @@ pub struct Registration {
 pub struct Registered {
     /// The offered token was stored and is now the workspace's.
     pub token_issued: bool,
+    /// How messages reach the agent from now on.
+    pub delivery_mode: DeliveryMode,
 }
 
 /// What of a workspace changes (contract 01 §4). `None` leaves a field alone.
@@ -80,6 +86,7 @@ pub struct Patch {
     pub parent_id: Option<Option<WorkspaceId>>,
     pub runtime: Option<String>,
     pub workspace_dir: Option<Option<String>>,
+    pub delivery_mode: Option<DeliveryMode>,
     pub layout: LayoutPatch,
 }
 
@@ -137,6 +144,7 @@ pub struct Glimpse {
     /// Its agent is run by this server.
     pub hosted: bool,
     pub forwarded_to: Option<WorkspaceId>,
+    pub delivery_mode: DeliveryMode,
     /// How many live tokens it has.
     pub live_tokens: u32,
     pub had_tokens: bool,
@@ -145,6 +153,7 @@ pub struct Glimpse {
 /// What a message to a workspace needs to know, without asking its actor or the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
+    pub name: Arc<str>,
     pub status: Status,
     /// Its agent is run by this server.
     pub hosted: bool,
@@ -152,6 +161,8 @@ pub struct Destination {
     pub url: Option<Arc<str>>,
     /// Which generations of A2A its agent speaks.
     pub dialect: Dialect,
+    /// Whether messages are sent there, or collected.
+    pub delivery_mode: DeliveryMode,
     /// What it spent this month has reached its limit.
     pub budget_exceeded: bool,
     /// Its agent's own idle limit.
@@ -186,6 +197,9 @@ pub enum RuntimeError {
     TokensRevoked,
     #[error("unknown workspaces may not register themselves")]
     MayNotCreate,
+    /// Its messages are pushed, so its agent must say where to.
+    #[error("it is required")]
+    UrlRequired,
     #[error("the workspace already has an active agent")]
     AgentActive,
     #[error("the workspace has no active agent")]

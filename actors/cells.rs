@@ -13,14 +13,17 @@ use ractor::ActorRef;
 use crate::domain::beat::Vitals;
 use crate::domain::dialect::Dialect;
 use crate::domain::ids::WorkspaceId;
+use crate::domain::record::DeliveryMode;
 use crate::domain::status::Status;
 use crate::slots::{Slot, Slots};
 use crate::workspace::WorkspaceMsg;
 
-/// Where messages to a workspace go, and how much it may spend.
+/// Where messages to a workspace go, what it is called, and how much it may spend.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Route {
+    pub(crate) name: Arc<str>,
     pub(crate) url: Option<Arc<str>>,
+    pub(crate) delivery_mode: DeliveryMode,
     pub(crate) budget_limit: Option<i64>,
     pub(crate) max_concurrent_tasks: i32,
     /// Which generations of A2A its agent speaks, as its card says.
@@ -111,11 +114,22 @@ impl Cell {
         self.status.store(status as u8, Ordering::Release);
     }
 
-    pub(crate) fn set_route(&self, url: Option<&str>, budget_limit: Option<i64>, tasks: i32) {
+    pub(crate) fn set_route(
+        &self,
+        name: &str,
+        url: Option<&str>,
+        delivery_mode: DeliveryMode,
+        budget_limit: Option<i64>,
+        tasks: i32,
+    ) {
         let mut route = self.route.write();
+        if *route.name != *name {
+            route.name = Arc::from(name);
+        }
         if route.url.as_deref() != url {
             route.url = url.map(Arc::from);
         }
+        route.delivery_mode = delivery_mode;
         route.budget_limit = budget_limit;
         route.max_concurrent_tasks = tasks;
     }

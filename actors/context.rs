@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::activity::Activity;
 use crate::address::Address;
 use crate::cells::Marked;
 use crate::indexes::Indexes;
@@ -27,4 +28,5 @@ pub struct Context {
     pub(crate) heard: Arc<Marked>,
     pub(crate) mirror: Address<MirrorMsg>,
     pub(crate) mailroom: Mailroom,
+    pub(crate) activity: Activity,
 }

@@ -16,8 +16,7 @@ use tracing::{Instrument, debug, debug_span, warn};
 use crate::address::Address;
 use crate::api::RuntimeError;
 use crate::directory::Directory;
-use crate::domain::change::Effect;
-use crate::domain::delegation::{Delegation, Status, Step, Turn, result_text, turned};
+use crate::domain::delegation::{Delegation, Status, Turn, result_text};
 use crate::domain::message::{Message, NewMessage, Origin, State as MessageState, priority};
 use crate::mailroom::MailError;
 use crate::ports::DelegationKey;
@@ -149,10 +148,10 @@ impl Delegations {
         }
     }
 
-    /// Takes up one whose message has ended, or was never posted.
+    /// Takes up one whose message says more, or was never posted.
     async fn resume(&self, delegation: &Delegation) {
         match self.directory.context().store.message(delegation.id).await {
-            Ok(Some(message)) => self.end(delegation, &message).await,
+            Ok(Some(message)) => self.settle(delegation, &message).await,
             Ok(None) => self.send(delegation).await,
             Err(error) => debug!(error = %crate::chain_of(&error), "a message could not be read"),
         }
@@ -228,12 +227,12 @@ impl Delegations {
             MessageState::Queued | MessageState::Dispatched => {}
             // The notice came without the answer.
             MessageState::Delivered => self.resume(&delegation).await,
-            _ => self.end(&delegation, message).await,
+            _ => self.settle(&delegation, message).await,
         }
     }
 
-    /// Ends one as its message ended.
-    async fn end(&self, delegation: &Delegation, message: &Message) {
+    /// Moves one to where its message is.
+    async fn settle(&self, delegation: &Delegation, message: &Message) {
         let turn = match message.state {
             MessageState::Delivered => {
                 let answer = message.response.as_deref().unwrap_or_default();
@@ -241,7 +240,8 @@ impl Delegations {
                 text.truncate(text.floor_char_boundary(MAX_RESULT));
                 Turn::Completed { text }
             }
-            MessageState::Queued | MessageState::Dispatched => return,
+            MessageState::Queued => Turn::Queued,
+            MessageState::Dispatched => return,
             state => {
                 let error = message.last_error.clone();
                 Turn::Failed { error: error.unwrap_or_else(|| state.as_str().to_owned()) }
@@ -255,11 +255,8 @@ impl Delegations {
         if delegation.status.is_terminal() {
             return;
         }
-        let draft = turned(delegation, &turn, false);
-        let delegation_id = delegation.delegation_id.clone();
-        let effect = Effect::Delegation(Step::Turn { delegation_id, turn });
-        match self.directory.record(delegation.source, vec![draft], vec![effect]).await {
-            Ok(_) | Err(RuntimeError::Superseded) => {}
+        match self.directory.turn_delegation(delegation, turn, false).await {
+            Ok(_) => {}
             Err(error @ (RuntimeError::Removed | RuntimeError::NotFound)) => {
                 debug!(%error, "nobody waits for the delegation any more");
             }

@@ -99,7 +99,9 @@ impl Indexes {
         };
         let cell = self.publish(row.id, row.status, runtime);
         cell.had_tokens.fetch_or(row.had_tokens, Ordering::Relaxed);
-        cell.set_route(row.url.as_deref(), row.budget_limit, row.max_concurrent_tasks);
+        let tasks = row.max_concurrent_tasks;
+        let url = row.url.as_deref();
+        cell.set_route(&row.name, url, row.delivery_mode, row.budget_limit, tasks);
         if let Some(dialect) = &row.dialect {
             cell.set_dialect(dialect.clone());
         }
@@ -127,7 +129,9 @@ impl Indexes {
         let removed = row.status == Status::Removed;
         self.hierarchy.write().put(row.id, row.parent_id, removed);
         let cell = self.publish(row.id, row.status, &row.runtime);
-        cell.set_route(row.url.as_deref(), row.budget_limit, row.max_concurrent_tasks);
+        let tasks = row.max_concurrent_tasks;
+        let url = row.url.as_deref();
+        cell.set_route(&row.name, url, row.delivery_mode, row.budget_limit, tasks);
         if let Some(card) = &change.card {
             cell.set_dialect(Dialect::of_card(card.as_ref(), row.url.as_deref()));
         }
@@ -182,6 +186,7 @@ impl Indexes {
             external: cell.is_external(),
             hosted: cell.is_hosted(),
             forwarded_to: self.forwards.get(&id).map(|to| *to),
+            delivery_mode: cell.route.read().delivery_mode,
             live_tokens: cell.live_tokens.load(Ordering::Acquire),
             had_tokens: cell.had_tokens.load(Ordering::Relaxed),
         })

@@ -416,6 +416,7 @@ async fn reload(
     if let Some(record) = loaded.record {
         indexes.put_row(&IndexRow {
             id,
+            name: record.name,
             parent_id: record.parent_id,
             forwarded_to: record.forwarded_to,
             status: record.status,
@@ -425,6 +426,7 @@ async fn reload(
             had_tokens: loaded.had_tokens,
             dialect: card.map(|card| Dialect::of_card(card.as_ref(), record.url.as_deref())),
             url: record.url,
+            delivery_mode: record.delivery_mode,
             budget_limit: record.budget_limit,
             max_concurrent_tasks: record.max_concurrent_tasks,
         });

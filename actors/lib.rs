@@ -3,6 +3,7 @@
 //! This crate knows no socket, no database and no key. What it needs from the
 //! outside it asks for through [`ports`]. Begin at [`tree`]: the whole on one page.
 
+pub mod activity;
 pub mod address;
 pub mod api;
 pub mod approvals;

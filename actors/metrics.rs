@@ -33,6 +33,14 @@ pub struct Metrics {
     /// By terminal state.
     pub messages_ended: IntCounterVec,
     pub approvals_pending: IntGauge,
+    pub activity_batch: Histogram,
+    pub activity_commit: Histogram,
+    /// Commits that failed; their rows wait for the next.
+    pub activity_failures: IntCounter,
+    /// Rows that found the queue full.
+    pub activity_dropped: IntCounter,
+    /// Rows that the store will not keep, such as those of unknown workspaces.
+    pub activity_refused: IntCounter,
 }
 
 impl Metrics {
@@ -132,6 +140,30 @@ impl Metrics {
             approvals_pending: gauge(
                 "isomer_approvals_pending",
                 "Requests for approval that nobody has decided yet",
+            )?,
+            activity_batch: histogram(
+                "isomer_activity_batch_rows",
+                "Rows of the activity log in one transaction",
+                1.0,
+                6,
+            )?,
+            activity_commit: histogram(
+                "isomer_activity_commit_seconds",
+                "Time of a transaction of the activity log",
+                0.000_5,
+                8,
+            )?,
+            activity_failures: counter(
+                "isomer_activity_failures_total",
+                "Transactions of the activity log that failed and are repeated",
+            )?,
+            activity_dropped: counter(
+                "isomer_activity_dropped_total",
+                "Rows of the activity log dropped because too many waited",
+            )?,
+            activity_refused: counter(
+                "isomer_activity_refused_total",
+                "Rows of the activity log that the store will not keep",
             )?,
         })
     }

@@ -5,6 +5,7 @@
 //! Every method is bounded in time by its implementation and may be cancelled
 //! only where it says so. Times are passed in, never read.
 
+mod activity;
 mod approvals;
 mod delegations;
 mod history;
@@ -19,6 +20,10 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use self::activity::{
+    ActivityQuery, ActivityRow, ActivitySearch, ActivityStore, DayUsage, Origin, Place,
+    SEARCHED_CLOSELY,
+};
 pub use self::approvals::{ApprovalQuery, ApprovalStore, DueApproval, NamedApproval, Waiting};
 pub use self::delegations::{DelegationKey, DelegationStore};
 pub use self::history::{Assignment, HistoryStore, OVERTAKEN, Outline, OutlineRow, Step};
@@ -28,7 +33,7 @@ use crate::domain::change::{Group, Head, LayoutPatch};
 use crate::domain::dialect::Dialect;
 use crate::domain::event::Recorded;
 use crate::domain::ids::{Seq, WorkspaceId};
-use crate::domain::record::Record;
+use crate::domain::record::{DeliveryMode, Record};
 use crate::domain::status::Status;
 use crate::domain::token::{NewOrgToken, NewToken, TokenHash, TokenRow};
 
@@ -90,6 +95,7 @@ pub struct Loaded {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexRow {
     pub id: WorkspaceId,
+    pub name: String,
     pub parent_id: Option<WorkspaceId>,
     pub forwarded_to: Option<WorkspaceId>,
     pub status: Status,
@@ -102,6 +108,7 @@ pub struct IndexRow {
     pub had_tokens: bool,
     /// Where its agent is.
     pub url: Option<String>,
+    pub delivery_mode: DeliveryMode,
     pub budget_limit: Option<i64>,
     pub max_concurrent_tasks: i32,
     /// Which generations of A2A its agent speaks; `None` for as it was.
@@ -329,6 +336,7 @@ pub trait Store:
     + MessageStore
     + DelegationStore
     + ApprovalStore
+    + ActivityStore
     + 'static
 {
 }
@@ -341,6 +349,7 @@ impl<T> Store for T where
         + MessageStore
         + DelegationStore
         + ApprovalStore
+        + ActivityStore
         + 'static
 {
 }

@@ -5,6 +5,7 @@
 //! | root | never: ten failures of one child in ten seconds end the process | – |
 //! | `journal` | at once, with backoff | nothing acknowledged |
 //! | `heartbeats` | " | at most a second of snapshots |
+//! | `activity`, `activity/janitor` | " | nothing: the queue stays |
 //! | `liveness/sweep`, `liveness/notices`, `liveness/mirror` | " | nothing |
 //! | `live/0`… | " | nothing recorded; subscribers resume |
 //! | `approvals` | " | nothing: it looks again |
@@ -23,6 +24,8 @@ use tokio::sync::{Mutex, OnceCell};
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
+use crate::activity::janitor::Janitor;
+use crate::activity::{Activity, ActivityMsg, Batcher, Keeping};
 use crate::address::Address;
 use crate::approvals::expiry::Expiry;
 use crate::approvals::{Approvals, Rules};
@@ -69,6 +72,8 @@ pub struct Settings {
     pub sweep_every: Duration,
     pub mail: MailSettings,
     pub approvals: Rules,
+    /// How long activity is kept.
+    pub activity: Keeping,
 }
 
 /// Why the runtime did not start.
@@ -91,6 +96,7 @@ pub struct Tree {
     tokens: Tokens,
     live: Live,
     approvals: Approvals,
+    activity: Activity,
     addresses: Addresses,
 }
 
@@ -122,6 +128,7 @@ impl Tree {
             Live::new(Arc::clone(&indexes), Arc::clone(&metrics), structure, recorded);
         let addresses = Addresses::default();
         let mailroom = mailroom(&ports, &indexes, &live, &metrics, settings.mail);
+        let activity = Activity::new(Arc::clone(&ports.clock), Arc::clone(&metrics));
         let context = Context {
             indexes: Arc::clone(&indexes),
             journal: Journal(Address::default()),
@@ -133,6 +140,7 @@ impl Tree {
             heard: Arc::new(Marked::mirror()),
             mirror: addresses.mirror.clone(),
             mailroom,
+            activity: activity.clone(),
         };
         let shards: Arc<[Address<ShardMsg>]> = (0..SHARDS).map(|_| Address::default()).collect();
         let (sweep, pulse) = (Address::default(), Arc::new(Pulse::default()));
@@ -156,6 +164,7 @@ impl Tree {
             rules: settings.approvals,
         };
         children.push(approvals_child(&approvals, &context));
+        children.extend(activities(&activity, &context, settings.activity));
         let relay = RelayActor {
             address: Address::default(),
             context: context.clone(),
@@ -173,7 +182,7 @@ impl Tree {
         directory.set_root(root.clone());
         let tokens = Tokens::new(indexes, ports.store, ports.clock);
         info!(workspaces = directory.context().indexes.cells.len(), recorded, "the tree runs");
-        Ok(Self { root, ended, directory, tokens, live, approvals, addresses })
+        Ok(Self { root, ended, directory, tokens, live, approvals, activity, addresses })
     }
 
     /// Returns the handle to workspaces.
@@ -199,6 +208,11 @@ impl Tree {
     /// Returns the handle to requests for approval.
     pub fn approvals(&self) -> Approvals {
         self.approvals.clone()
+    }
+
+    /// Returns the handle to the activity log.
+    pub fn activity(&self) -> Activity {
+        self.activity.clone()
     }
 
     /// Waits until the root has ended, which without [`Tree::stop`] means that it gave up.
@@ -265,8 +279,10 @@ impl Tree {
         let written = self.addresses.heartbeats.call(STEP_LIMIT, BatchMsg::Flush).await;
         let _ = self.addresses.mirror.call(STEP_LIMIT, MirrorMsg::Flush).await;
         let _ = self.addresses.tokens.call(STEP_LIMIT, TokensMsg::Flush).await;
-        if !drained || written != Ok(true) {
-            warn!(drained, written = written == Ok(true), "not everything could be finished");
+        let logged = self.activity.address.call(STEP_LIMIT, ActivityMsg::Flush).await;
+        let (written, logged) = (written == Ok(true), logged == Ok(true));
+        if !drained || !written || !logged {
+            warn!(drained, written, logged, "not everything could be finished");
         }
         self.root.stop(None);
         let _ = tokio::time::timeout(STEP_LIMIT, self.ended).await;
@@ -352,6 +368,15 @@ fn mailroom(
         collectors: dashmap::DashMap::new(),
     };
     Mailroom { shared: Arc::new(shared) }
+}
+
+fn activities(activity: &Activity, context: &Context, keeping: Keeping) -> [Arc<dyn Child>; 2] {
+    let batcher = Batcher { activity: activity.clone(), context: context.clone() };
+    let janitor = Janitor { address: Address::default(), context: context.clone(), keeping };
+    [
+        child("activity", activity.address.clone(), batcher),
+        child("activity/janitor", janitor.address.clone(), janitor),
+    ]
 }
 
 fn liveness(

@@ -6,7 +6,7 @@
 
 mod decide;
 
-pub(crate) use self::decide::stored_card;
+pub(crate) use self::decide::{registered, stored_card};
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -218,9 +218,8 @@ impl WorkspaceActor {
         self.context.snapshots.mark(&self.cell);
         self.context.heard.mark(&self.cell);
         let url = state.held.as_ref().and_then(|held| held.record.url.clone());
-        if let Some(url) = url {
-            let located =
-                MirrorMsg::Located { id: self.cell.id, url, internal_url: registration.url };
+        if let Some((url, internal_url)) = url.zip(registration.url) {
+            let located = MirrorMsg::Located { id: self.cell.id, url, internal_url };
             let _ = self.context.mirror.cast(located);
         }
         Ok(registered)

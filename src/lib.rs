@@ -7,6 +7,7 @@ pub mod a2a;
 pub mod agent;
 pub mod app;
 pub mod bench;
+pub mod chat_files;
 pub mod clock;
 pub mod command;
 pub mod config;

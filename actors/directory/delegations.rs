@@ -4,7 +4,7 @@ use super::Directory;
 use crate::api::RuntimeError;
 use crate::delegations::DelegationsMsg;
 use crate::domain::change::Effect;
-use crate::domain::delegation::{Delegation, Kind, Step, Turn, sent, turned};
+use crate::domain::delegation::{Delegation, Kind, Step, Turn, asked, sent, told, turned};
 use crate::domain::ids::WorkspaceId;
 use crate::mailroom::dispatch::takes_mail;
 
@@ -18,6 +18,7 @@ impl Directory {
         let draft = sent(&delegation);
         let effect = Effect::Delegation(Step::Open(Box::new(delegation.clone())));
         self.record(delegation.source, vec![draft], vec![effect]).await?;
+        self.context.activity.log(asked(&delegation));
         if delegation.kind == Kind::Delegated {
             let begin = DelegationsMsg::Begin(Box::new(delegation));
             // Down for a moment: then it is found in the store.
@@ -35,11 +36,27 @@ impl Directory {
         delegation: &Delegation,
         turn: Turn,
     ) -> Result<bool, RuntimeError> {
-        let draft = turned(delegation, &turn, true);
+        self.turn_delegation(delegation, turn, true).await
+    }
+
+    /// Records a turn; `false` when it came too late.
+    pub(crate) async fn turn_delegation(
+        &self,
+        delegation: &Delegation,
+        turn: Turn,
+        reported: bool,
+    ) -> Result<bool, RuntimeError> {
+        let draft = turned(delegation, &turn, reported);
+        let row = told(delegation, &turn);
         let delegation_id = delegation.delegation_id.clone();
         let effect = Effect::Delegation(Step::Turn { delegation_id, turn });
         match self.record(delegation.source, vec![draft], vec![effect]).await {
-            Ok(_) => Ok(true),
+            Ok(_) => {
+                if let Some(row) = row {
+                    self.context.activity.log(row);
+                }
+                Ok(true)
+            }
             Err(RuntimeError::Superseded) => Ok(false),
             Err(error) => Err(error),
         }

@@ -17,13 +17,13 @@ use crate::cells::Cell;
 use crate::domain::change::{Change, Draft, Effect, Group, LayoutPatch};
 use crate::domain::event::recorded;
 use crate::domain::ids::{Seq, WorkspaceId};
-use crate::domain::record::Record;
+use crate::domain::record::{DeliveryMode, Record};
 use crate::domain::status::{Status, Trigger};
 use crate::indexes::EXTERNAL;
 use crate::journal::CommitError;
 use crate::mirror::MirrorMsg;
 use crate::ports::{AgentRow, Loaded};
-use crate::workspace::{WorkspaceMsg, stored_card};
+use crate::workspace::{WorkspaceMsg, registered, stored_card};
 
 /// How often a group is decided anew because a row moved on.
 pub(super) const MAX_TRIES: usize = 8;
@@ -178,20 +178,25 @@ impl Directory {
     ) -> Result<Registered, RuntimeError> {
         let id = registration.id;
         let at = self.context.clock.now();
+        let delivery_mode = registration.delivery_mode.unwrap_or_default();
+        let url = registration.url;
+        if url.is_none() && delivery_mode == DeliveryMode::Push {
+            return Err(RuntimeError::UrlRequired);
+        }
         let after = Record {
             name: id.to_string(),
             tier: DEFAULT_TIER,
             status: Status::Online,
             // It runs where the platform did not put it.
             runtime: EXTERNAL.to_owned(),
-            url: Some(registration.url.clone()),
+            url: url.clone(),
+            delivery_mode,
             max_concurrent_tasks: 1,
             awareness_namespace: Some(format!("workspace:{id}")),
             created_at: crate::domain::change::micros(at),
             ..Record::blank(id)
         };
-        let payload = json!({"url": registration.url, "agent_card": registration.agent_card});
-        let draft = Draft::new(recorded::WORKSPACE_ONLINE, payload);
+        let draft = registered(url.as_deref(), delivery_mode, &registration.agent_card);
         let card = Some(stored_card(&registration.agent_card));
         let head = self.context.store.load(id).await?.head;
         let change = Change::new(None, after, head, card, vec![draft], at)
@@ -199,8 +204,10 @@ impl Directory {
         match self.context.journal.commit(vec![change]).await {
             Ok(_) => {
                 self.heard_now(id);
-                self.locate(id, &registration.url);
-                Ok(Registered { token_issued: true })
+                if let Some(url) = &url {
+                    self.locate(id, url);
+                }
+                Ok(Registered { token_issued: true, delivery_mode })
             }
             // Somebody registered it in the same moment: now it exists, and its token is theirs.
             Err(CommitError::Conflict | CommitError::Refused(_)) => Err(RuntimeError::MayNotCreate),
@@ -332,6 +339,7 @@ fn born(
         max_concurrent_tasks: new.max_concurrent_tasks,
         awareness_namespace: Some(format!("workspace:{}", new.id)),
         source_bundle_id: None,
+        delivery_mode: new.delivery_mode,
         created_at: at,
     };
     (record, draft, token)

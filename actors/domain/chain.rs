@@ -155,6 +155,12 @@ mod tests {
     }
 
     #[test]
+    fn what_was_hashed_before_stays_true() {
+        let hex: String = hash(&event()).iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, "f1ee635667108902b306b86ca90fb9bd07f6e24d317a90907b4386d0a82adde4");
+    }
+
+    #[test]
     fn spelling_does_not_count() {
         let one = json!({"b": 1.0, "a": [100, 0.5, "x"], "c": -0.0});
         let other: Value = serde_json::from_str(r#"{"c":0,"a":[1e2,5e-1,"x"],"b":1}"#).unwrap();

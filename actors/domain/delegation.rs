@@ -7,12 +7,15 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::activity::{Body, Entry, kind};
 use super::change::Draft;
 use super::event::recorded;
 use super::ids::WorkspaceId;
 
 /// Longest preview of a task in events, in bytes.
 const TASK_PREVIEW: usize = 100;
+/// The same of a result in a summary.
+pub const SUMMARY: usize = 80;
 /// Longest preview of a result in events, in bytes.
 const RESULT_PREVIEW: usize = 200;
 
@@ -183,6 +186,53 @@ pub fn turned(delegation: &Delegation, turn: &Turn, reported: bool) -> Draft {
         }
     };
     Draft { target_id: Some(delegation.target), ..Draft::new(kind, payload) }
+}
+
+/// The row that a new one leaves in its source's activity (contract 04 §2.1).
+pub fn asked(delegation: &Delegation) -> Entry {
+    let request = json!({"task": delegation.task, "delegation_id": delegation.delegation_id});
+    Entry {
+        method: Some("delegate".to_owned()),
+        summary: Some(format!("Delegating to {}", delegation.target)),
+        request_body: Some(Body::of(&request)),
+        status: delegation.status.as_str().to_owned(),
+        ..entry(delegation)
+    }
+}
+
+/// The row that a turn leaves there (contract 04 §2.2); `None` for one that only says that it is
+/// under way.
+pub fn told(delegation: &Delegation, turn: &Turn) -> Option<Entry> {
+    let id = &delegation.delegation_id;
+    let (summary, response, error) = match turn {
+        Turn::Dispatched => return None,
+        Turn::Queued => {
+            let body = json!({"delegation_id": id, "queued": true});
+            ("Delegation queued — target at capacity".to_owned(), Some(body), None)
+        }
+        Turn::Completed { text } => {
+            let body = json!({"text": text, "delegation_id": id});
+            let summary = format!("Delegation completed ({})", preview(text, SUMMARY));
+            (summary, Some(body), None)
+        }
+        Turn::Failed { error } => ("Delegation failed".to_owned(), None, Some(error.clone())),
+    };
+    Some(Entry {
+        method: Some("delegate_result".to_owned()),
+        summary: Some(summary),
+        response_body: response.as_ref().map(Body::of),
+        status: turn.status().as_str().to_owned(),
+        error_detail: error,
+        ..entry(delegation)
+    })
+}
+
+fn entry(delegation: &Delegation) -> Entry {
+    Entry {
+        source: Some(delegation.source.0),
+        target: Some(delegation.target.0),
+        ..Entry::new(delegation.source, kind::DELEGATION)
+    }
 }
 
 /// Returns the beginning of a text, cut on a character boundary, with `...` if it was cut.

@@ -51,6 +51,10 @@ pub mod live_only {
     pub const A2A_RESPONSE: &str = "A2A_RESPONSE";
     /// Ours: where a message in a mailbox stands.
     pub const MESSAGE_STATE: &str = "MESSAGE_STATE";
+    /// What an agent says to people (contract 04 §1.3).
+    pub const AGENT_MESSAGE: &str = "AGENT_MESSAGE";
+    /// A row of the activity log (contract 03 §2).
+    pub const ACTIVITY_LOGGED: &str = "ACTIVITY_LOGGED";
     /// Ours: how far a rotation of keys is. It concerns no workspace.
     pub const KEY_ROTATION: &str = "KEY_ROTATION";
 }

@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a socket or a store. Every decision of the
 //! runtime is a function in this folder, so that it can be property-tested.
 
+pub mod activity;
 pub mod approval;
 pub mod beat;
 pub mod chain;
@@ -17,4 +18,5 @@ pub mod record;
 pub mod restart;
 pub mod silence;
 pub mod status;
+pub mod text;
 pub mod token;

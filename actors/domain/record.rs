@@ -42,6 +42,32 @@ impl Access {
     }
 }
 
+/// How messages reach the agent of a workspace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryMode {
+    /// They are sent to its URL.
+    #[default]
+    Push,
+    /// It collects them: it needs no URL.
+    Poll,
+}
+
+impl DeliveryMode {
+    /// Returns the wire and database spelling.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Push => "push",
+            Self::Poll => "poll",
+        }
+    }
+
+    /// Parses the wire and database spelling.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Push, Self::Poll].into_iter().find(|mode| mode.as_str() == text)
+    }
+}
+
 /// The structural columns of a workspace, without its agent card.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
@@ -62,6 +88,7 @@ pub struct Record {
     pub max_concurrent_tasks: i32,
     pub awareness_namespace: Option<String>,
     pub source_bundle_id: Option<String>,
+    pub delivery_mode: DeliveryMode,
     pub created_at: DateTime<Utc>,
 }
 
@@ -84,6 +111,7 @@ impl Record {
             max_concurrent_tasks: 0,
             awareness_namespace: None,
             source_bundle_id: None,
+            delivery_mode: DeliveryMode::Push,
             created_at: DateTime::UNIX_EPOCH,
         }
     }
@@ -104,6 +132,7 @@ impl Record {
         take(&mut self.max_concurrent_tasks, &delta.max_concurrent_tasks);
         take(&mut self.awareness_namespace, &delta.awareness_namespace);
         take(&mut self.source_bundle_id, &delta.source_bundle_id);
+        take(&mut self.delivery_mode, &delta.delivery_mode);
         take(&mut self.created_at, &delta.created_at);
     }
 }
@@ -142,6 +171,8 @@ pub struct Delta {
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub source_bundle_id: Option<Option<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery_mode: Option<DeliveryMode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub agent_card: Option<Option<Value>>,
@@ -168,6 +199,7 @@ impl Delta {
             max_concurrent_tasks: diff(&before.max_concurrent_tasks, &after.max_concurrent_tasks),
             awareness_namespace: diff(&before.awareness_namespace, &after.awareness_namespace),
             source_bundle_id: diff(&before.source_bundle_id, &after.source_bundle_id),
+            delivery_mode: diff(&before.delivery_mode, &after.delivery_mode),
             created_at: diff(&before.created_at, &after.created_at),
             agent_card: None,
             purged: false,
@@ -239,7 +271,15 @@ pub(crate) mod tests {
         let statuses = proptest::sample::select(Status::ALL.to_vec());
         (
             (".{0,6}", texts(), 0..5i32, statuses, ids(), ids(), texts(), "[a-z]{0,3}"),
-            (texts(), 0..3usize, proptest::option::of(0..9i64), 0..4i32, texts(), 0..9_000i64),
+            (
+                texts(),
+                0..3usize,
+                proptest::option::of(0..9i64),
+                0..4i32,
+                texts(),
+                0..9_000i64,
+                0..2,
+            ),
         )
             .prop_map(|(a, b)| Record {
                 name: a.0,
@@ -256,6 +296,7 @@ pub(crate) mod tests {
                 max_concurrent_tasks: b.3,
                 awareness_namespace: b.4.clone(),
                 source_bundle_id: b.4,
+                delivery_mode: [DeliveryMode::Push, DeliveryMode::Poll][b.6 as usize],
                 created_at: DateTime::from_timestamp(b.5, 0).unwrap(),
                 ..Record::blank(WorkspaceId(Uuid::nil()))
             })
@@ -278,6 +319,16 @@ pub(crate) mod tests {
             let back: Delta = serde_json::from_value(stored).unwrap();
             prop_assert_eq!(delta, back);
         }
+    }
+
+    #[test]
+    fn deltas_from_before_a_column_read_and_hash_as_they_did() {
+        let stored = r#"{"name":"Ada","status":"online","tier":3}"#;
+        let delta: Delta = serde_json::from_str(stored).unwrap();
+        assert_eq!(serde_json::to_string(&delta).unwrap().len(), stored.len(), "nothing is added");
+        let mut folded = Record::blank(WorkspaceId(Uuid::nil()));
+        folded.apply(&delta);
+        assert_eq!(folded.delivery_mode, DeliveryMode::Push);
     }
 
     #[test]

@@ -211,6 +211,25 @@ impl Live {
         }
     }
 
+    /// Tells subscribers what an agent says to people.
+    pub fn said(&self, id: WorkspaceId, at: DateTime<Utc>, payload: &Value) {
+        if self.subscribers() > 0 {
+            self.tell(Frame::live(live_only::AGENT_MESSAGE, id, at, payload));
+        }
+    }
+
+    /// Tells subscribers of a row of the activity log. The payload is made only if there are any.
+    pub(crate) fn logged(
+        &self,
+        id: WorkspaceId,
+        at: DateTime<Utc>,
+        payload: impl FnOnce() -> Value,
+    ) {
+        if self.subscribers() > 0 {
+            self.tell(Frame::live(live_only::ACTIVITY_LOGGED, id, at, &payload()));
+        }
+    }
+
     /// Tells those who see everything of something that concerns no workspace.
     pub fn announce(&self, kind: &'static str, at: DateTime<Utc>, payload: &Value) {
         if self.subscribers() > 0 {

@@ -18,6 +18,7 @@ use super::{Courier, Mailroom};
 use crate::cells::Cell;
 use crate::domain::ids::WorkspaceId;
 use crate::domain::message::{Delivery, Message, Verdict, judge, wait_after};
+use crate::domain::record::DeliveryMode;
 use crate::domain::status::Status;
 use crate::ports::{Lease, MessageOutcome, MessageStep};
 
@@ -262,7 +263,8 @@ impl Dispatch {
 fn takes(cell: &Cell, lane: &Lane) -> usize {
     let route = cell.route.read().clone();
     let there = matches!(cell.status(), Status::Online | Status::Degraded);
-    if !there || cell.is_quarantined() || route.url.as_deref().is_none_or(str::is_empty) {
+    let pushed = route.delivery_mode == DeliveryMode::Push && route.url.is_some();
+    if !there || cell.is_quarantined() || !pushed {
         return 0;
     }
     let (active, heard_at) = {

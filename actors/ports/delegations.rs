@@ -34,7 +34,8 @@ pub trait DelegationStore: Send + Sync {
     ) -> Result<Vec<Delegation>, StoreError>;
 
     /// Returns those that the platform delivers, that have not ended and did not move since
-    /// `before`, but whose message has ended or is not there: somebody was killed in between.
+    /// `before`, but whose message has ended, waits without their saying so, or is not there:
+    /// somebody was killed in between.
     async fn stuck_delegations(
         &self,
         before: DateTime<Utc>,

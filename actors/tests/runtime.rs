@@ -1,6 +1,7 @@
 //! The tree under paused time, with fakes at its ports.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod activity;
 mod approvals;
 mod fake;
 mod mail;
@@ -9,6 +10,7 @@ mod record;
 use std::sync::Arc;
 use std::time::Duration;
 
+use isomer_actors::activity::Keeping;
 use isomer_actors::api::{
     NewWorkspace, Patch, Registration, RemoveOptions, RunReport, RuntimeError, Start,
 };
@@ -17,7 +19,7 @@ use isomer_actors::directory::Directory;
 use isomer_actors::domain::beat::Beat;
 use isomer_actors::domain::change::LayoutPatch;
 use isomer_actors::domain::ids::WorkspaceId;
-use isomer_actors::domain::record::Access;
+use isomer_actors::domain::record::{Access, DeliveryMode};
 use isomer_actors::domain::status::Status;
 use isomer_actors::domain::token::{NewToken, TokenHash};
 use isomer_actors::indexes::Patience;
@@ -46,6 +48,14 @@ async fn world_on(store: Arc<FakeStore>) -> World {
 }
 
 async fn world_by(store: Arc<FakeStore>, rules: Rules) -> World {
+    world_with(store, rules, Keeping::default()).await
+}
+
+async fn world_keeping(store: Arc<FakeStore>, activity: Keeping) -> World {
+    world_with(store, Rules::default(), activity).await
+}
+
+async fn world_with(store: Arc<FakeStore>, rules: Rules, activity: Keeping) -> World {
     let mirror = Arc::new(FakeMirror::default());
     let ports = Ports {
         store: Arc::clone(&store) as Arc<dyn Store>,
@@ -55,8 +65,13 @@ async fn world_by(store: Arc<FakeStore>, rules: Rules) -> World {
     };
     let patience =
         Patience { ttl: TTL, external_ttl: TTL, provision: TTL * 10, provision_hermes: TTL * 30 };
-    let mail = MailSettings::default();
-    let settings = Settings { patience, sweep_every: SECOND, mail, approvals: rules };
+    let settings = Settings {
+        patience,
+        sweep_every: SECOND,
+        mail: MailSettings::default(),
+        approvals: rules,
+        activity,
+    };
     let tree = Tree::start(ports, settings, &prometheus::Registry::new()).await.unwrap();
     let directory = tree.directory();
     World { tree, directory, store, mirror }
@@ -78,6 +93,7 @@ fn new_workspace(id: WorkspaceId) -> NewWorkspace {
         workspace_access: Access::None,
         budget_limit: None,
         max_concurrent_tasks: 1,
+        delivery_mode: DeliveryMode::Push,
         position: (0.0, 0.0),
         start: Start::Provision,
         secrets: None,
@@ -90,7 +106,8 @@ fn registration(id: WorkspaceId) -> Registration {
     hash[..16].copy_from_slice(token.as_bytes());
     Registration {
         id,
-        url: "http://localhost:1".to_owned(),
+        url: Some("http://localhost:1".to_owned()),
+        delivery_mode: None,
         agent_card: json!({"name": "agent"}),
         token: NewToken { id: token, hash: TokenHash(hash), prefix: "abcdefgh".to_owned() },
         may_create: false,
@@ -186,6 +203,37 @@ async fn only_its_agent_keeps_a_workspace_alive() {
     }
     assert_eq!(world.status(renamed), Status::Offline, "a new name is no sign of life");
     assert_eq!(world.status(registering), Status::Online, "registering is one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_without_a_url_polls_and_lives_by_its_beats() {
+    let world = world().await;
+    let id = WorkspaceId::random();
+    world.directory.create(new_workspace(id)).await.unwrap();
+    let nowhere = Registration { url: None, may_reclaim: true, ..registration(id) };
+    let told = world.directory.register(nowhere.clone()).await;
+    assert!(matches!(told, Err(RuntimeError::UrlRequired)), "{told:?}");
+    assert_eq!(world.status(id), Status::Provisioning);
+    let polling = Registration { delivery_mode: Some(DeliveryMode::Poll), ..nowhere.clone() };
+    let registered = world.directory.register(polling).await.unwrap();
+    assert_eq!(registered.delivery_mode, DeliveryMode::Poll);
+    // What is not said stays as it is.
+    world.directory.register(nowhere).await.unwrap();
+
+    let store = Arc::clone(&world.store);
+    world.tree.stop().await;
+    let world = world_on(store).await;
+    let destination = world.directory.destination(id).unwrap();
+    assert_eq!((destination.delivery_mode, destination.url), (DeliveryMode::Poll, None));
+    assert_eq!(world.directory.glimpse(id).unwrap().delivery_mode, DeliveryMode::Poll);
+    world.pass(TTL * 2, &[id]).await;
+    assert_eq!(world.status(id), Status::Online);
+    world.pass(TTL + SECOND * 5, &[]).await;
+    assert_eq!(world.status(id), Status::Offline);
+
+    let patch = Patch { delivery_mode: Some(DeliveryMode::Push), ..Patch::default() };
+    world.directory.patch(id, patch).await.unwrap();
+    assert_eq!(world.directory.destination(id).unwrap().delivery_mode, DeliveryMode::Push);
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,7 +10,7 @@ use crate::api::{
 use crate::domain::beat::{DEGRADE_AT, Vitals, WEDGED};
 use crate::domain::change::{AgentStatus, Draft, Effect, LayoutPatch};
 use crate::domain::event::recorded;
-use crate::domain::record::Record;
+use crate::domain::record::{DeliveryMode, Record};
 use crate::domain::status::{Status, Trigger};
 use crate::indexes::Patience;
 use crate::ports::AgentRow;
@@ -83,20 +83,30 @@ pub(super) fn register(
     if token_issued && had_tokens && !registration.may_reclaim {
         return Err(RuntimeError::TokensRevoked);
     }
-    let kept = held.record.url.as_ref().filter(|url| url.starts_with(LOCAL_URL));
-    let url = kept.unwrap_or(&registration.url).clone();
-    let after = Record {
-        status: held.record.status.after(Trigger::Register),
-        url: Some(url.clone()),
-        ..held.record.clone()
+    let delivery_mode = registration.delivery_mode.unwrap_or(held.record.delivery_mode);
+    let url = match &registration.url {
+        None if delivery_mode == DeliveryMode::Push => return Err(RuntimeError::UrlRequired),
+        None => None,
+        Some(given) => {
+            let kept = held.record.url.as_ref().filter(|url| url.starts_with(LOCAL_URL));
+            Some(kept.unwrap_or(given).clone())
+        }
     };
-    let payload = json!({"url": url, "agent_card": registration.agent_card});
-    let mut step = Step::new(after, Draft::new(recorded::WORKSPACE_ONLINE, payload));
+    let draft = registered(url.as_deref(), delivery_mode, &registration.agent_card);
+    let status = held.record.status.after(Trigger::Register);
+    let after = Record { status, url, delivery_mode, ..held.record.clone() };
+    let mut step = Step::new(after, draft);
     step.card = Some(stored_card(&registration.agent_card));
     if token_issued {
         step.effects.push(Effect::IssueToken(registration.token.clone()));
     }
-    Ok((Some(step), Registered { token_issued }))
+    Ok((Some(step), Registered { token_issued, delivery_mode }))
+}
+
+/// Returns the event of a registration.
+pub(crate) fn registered(url: Option<&str>, mode: DeliveryMode, card: &Value) -> Draft {
+    let payload = json!({"url": url, "agent_card": card, "delivery_mode": mode});
+    Draft::new(recorded::WORKSPACE_ONLINE, payload)
 }
 
 /// A literal null is a card that is not there.
@@ -126,6 +136,7 @@ pub(super) fn patch(held: &Held, patch: &Patch) -> Result<Option<Step>, RuntimeE
     set(&mut after.tier, &patch.tier);
     set(&mut after.runtime, &patch.runtime);
     set(&mut after.workspace_dir, &patch.workspace_dir);
+    set(&mut after.delivery_mode, &patch.delivery_mode);
     let fields = changed_fields(&held.record, &after);
     set(&mut after.parent_id, &patch.parent_id);
     let moved = after.parent_id != held.record.parent_id;

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use isomer_actors::activity::Keeping;
 use isomer_actors::approvals::Rules;
 use isomer_actors::directory::Directory;
 use isomer_actors::indexes::Patience;
@@ -22,6 +23,7 @@ use tracing::{error, info, warn};
 use uuid::Uuid;
 
 use crate::a2a::card::Cards;
+use crate::chat_files::{ChatFiles, ChatFilesError};
 use crate::clock::SystemClock;
 use crate::config::{ApprovalsConfig, Config, LivenessConfig, StoreConfig};
 use crate::egress::{Gate, HttpAgents};
@@ -73,6 +75,8 @@ pub enum AppError {
     AdminToken { path: std::path::PathBuf, source: std::io::Error },
     #[error(transparent)]
     Keys(#[from] SetupError),
+    #[error("chat files cannot be kept")]
+    ChatFiles(#[from] ChatFilesError),
     #[error("the system gives no randomness")]
     Randomness,
     #[error("metrics cannot be registered")]
@@ -102,6 +106,10 @@ pub async fn run(
         sweep_every: SWEEP_EVERY,
         mail: mail(&config),
         approvals: approval_rules(config.approvals),
+        activity: Keeping {
+            retention: config.activity.retention,
+            every: config.activity.cleanup_every,
+        },
     };
     let empty = store.is_empty().await.map_err(StartError::Load)?;
     let metrics = KeyMetrics::new(&registry)?;
@@ -110,7 +118,9 @@ pub async fn run(
 
     let admin_token = secrets::admin_token(&config)?;
     let (hosting, agents) = agent_host(&config, &tree, &store, address);
-    let app = shared(&config, &tree, store, registry, admin_token, custody, hosting)?;
+    let chat_files = chat_files(&config, &tree.directory()).await?;
+    let kept = (store, chat_files);
+    let app = shared(&config, &tree, kept, registry, admin_token, custody, hosting)?;
     tree.mailroom().employ(Arc::new(HttpCourier::new(app.clone())));
     let readiness = app.readiness.clone();
     let stopping = app.stopping.clone();
@@ -255,7 +265,7 @@ fn approval_rules(config: ApprovalsConfig) -> Rules {
 fn shared(
     config: &Config,
     tree: &Tree,
-    store: Arc<dyn Store>,
+    (store, chat_files): (Arc<dyn Store>, ChatFiles),
     registry: Registry,
     admin_token: SecretString,
     custody: Custody,
@@ -270,6 +280,7 @@ fn shared(
         live: tree.live(),
         mailroom: tree.mailroom(),
         approvals: tree.approvals(),
+        activity: tree.activity(),
         host,
         hosted_at,
         agents: Arc::new(HttpAgents::default()),
@@ -278,6 +289,7 @@ fn shared(
         secrets: Secrets::new(custody.vault().clone(), custody.clone(), Arc::new(SystemClock)),
         custody,
         rotating: Arc::default(),
+        chat_files,
         store,
         clock: Arc::new(SystemClock),
         limits: Limits::new(config.http.rate_limit),
@@ -291,6 +303,13 @@ fn shared(
         history: History::default(),
         stopping: CancellationToken::new(),
     }))
+}
+
+/// Opens the files of conversations, less those of workspaces that are gone.
+async fn chat_files(config: &Config, directory: &Directory) -> Result<ChatFiles, ChatFilesError> {
+    let directory = directory.clone();
+    let exists = move |id| directory.glimpse(id).is_some();
+    ChatFiles::open(&config.data_dir, config.chat_files_limit, exists).await
 }
 
 /// The host of the agents that this server runs itself, and where they listen.

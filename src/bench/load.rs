@@ -103,7 +103,7 @@ impl Load {
 /// Sends one request and returns the body of its answer.
 ///
 /// # Errors
-/// When it is not 200.
+/// When it is neither 200 nor 202.
 pub async fn body(address: SocketAddr, request: &[u8]) -> Result<Vec<u8>, BenchError> {
     let mut stream = TcpStream::connect(address).await?;
     stream.write_all(request).await?;
@@ -112,14 +112,16 @@ pub async fn body(address: SocketAddr, request: &[u8]) -> Result<Vec<u8>, BenchE
     Ok(buffer.split_off(start))
 }
 
-/// Reads one answer to its end, checks that it is 200, and returns where its body begins.
+/// Reads one answer to its end, checks that it is 200 or 202, and returns where its body begins.
 async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<usize, BenchError> {
     buffer.clear();
     loop {
         if let Some(head) = memchr::memmem::find(buffer, b"\r\n\r\n") {
             let length = content_length(&buffer[..head]).ok_or(BenchError::Refused)?;
             if buffer.len() >= head + 4 + length {
-                let ok = buffer.starts_with(b"HTTP/1.1 200");
+                let ok = [&b"HTTP/1.1 200"[..], b"HTTP/1.1 202"]
+                    .iter()
+                    .any(|line| buffer.starts_with(line));
                 return if ok { Ok(head + 4) } else { Err(BenchError::Refused) };
             }
         }
@@ -140,7 +142,7 @@ fn content_length(head: &[u8]) -> Option<usize> {
 }
 
 /// Three digits up to a minute; larger values count as a minute.
-fn histogram() -> Histogram<u64> {
+pub fn histogram() -> Histogram<u64> {
     Histogram::new_with_max(60_000_000, 3).expect("the bounds are constants that it accepts")
 }
 

@@ -1,6 +1,6 @@
 //! `isomer bench`: a server in its own process and what it is compared with, in turn, in one run:
 //! heartbeats beside a bare handler, secrets in format 3 beside format 1, messages beside a direct
-//! call and nginx. Prints ratios.
+//! call and nginx, messages that wait beside a row each. Prints ratios.
 //!
 //! Everything stays on loopback and is bounded in connections, rounds and time.
 
@@ -8,6 +8,7 @@ mod bare;
 mod kms;
 mod load;
 mod proxy;
+mod queue;
 mod report;
 mod secrets;
 
@@ -38,6 +39,8 @@ pub enum BenchCommand {
     /// The bare handler (started by `heartbeat`).
     #[command(hide = true)]
     Bare,
+    /// Messages kept per second, beside a row and a commit each, and what they cost in memory.
+    Queue(queue::QueueArgs),
     /// The agent (started by `proxy`).
     #[command(hide = true)]
     Agent,
@@ -98,6 +101,7 @@ pub async fn run(command: BenchCommand) -> Result<(), BenchError> {
         BenchCommand::Secrets(args) => secrets::run(args).await,
         BenchCommand::Proxy(args) => proxy::run(args).await,
         BenchCommand::Bare => Ok(bare::serve().await?),
+        BenchCommand::Queue(args) => queue::run(args).await,
         BenchCommand::Agent => Ok(proxy::agent::serve().await?),
     }
 }

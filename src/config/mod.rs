@@ -30,6 +30,7 @@ pub struct Config {
     pub platform: PlatformConfig,
     pub telemetry: TelemetryConfig,
     pub keys: KeysConfig,
+    pub activity: ActivityConfig,
     /// `ISOMER_SHUTDOWN_SECONDS` (30 s): after SIGTERM the process ends within this.
     pub shutdown: Duration,
     /// `ISOMER_DATA_DIR` (`$XDG_DATA_HOME/isomer`, else `~/.local/share/isomer`).
@@ -46,6 +47,8 @@ pub struct Config {
     /// `A2A_TRUSTED_CARD_KEYS` (no keys): a file with a JWK set; signatures of agent cards are
     /// trusted by its keys.
     pub card_keys: TrustedKeys,
+    /// `CHAT_FILES_LIMIT_MB` (1,024), in bytes: what the chat files of one workspace may take.
+    pub chat_files_limit: u64,
     /// `ISOMER_HOSTED_AGENTS` (64): agents that this server runs itself at most; 0 for none.
     pub hosted_agents: usize,
     pub approvals: ApprovalsConfig,
@@ -116,6 +119,15 @@ pub struct ApprovalsConfig {
     pub timeout: Duration,
     /// `APPROVALS_TWO_PERSON` (0): each request needs the approval of two different identities.
     pub two_person: bool,
+}
+
+/// How long activity is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct ActivityConfig {
+    /// `ACTIVITY_RETENTION_DAYS` (7 days).
+    pub retention: Duration,
+    /// `ACTIVITY_CLEANUP_INTERVAL_HOURS` (6 h; also when it is no number from 1 to 720).
+    pub cleanup_every: Duration,
 }
 
 /// What agents and clients are told of this server, and which deployment it is part of.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    ApprovalsConfig, AuthConfig, Config, HttpConfig, LivenessConfig, PlatformConfig, RedisConfig,
-    StoreConfig, TelemetryConfig,
+    ActivityConfig, ApprovalsConfig, AuthConfig, Config, HttpConfig, LivenessConfig,
+    PlatformConfig, RedisConfig, StoreConfig, TelemetryConfig,
 };
 
 /// Contract 00 §5.
@@ -84,6 +84,7 @@ impl Config {
             platform: env.platform()?,
             telemetry: env.telemetry()?,
             keys: env.keys(environment)?,
+            activity: env.activity()?,
             shutdown: env.seconds("ISOMER_SHUTDOWN_SECONDS", 1, 600)?.unwrap_or(secs(30)),
             data_dir: env.data_dir()?,
             demo: env.flag("ISOMER_DEMO")?.unwrap_or(false),
@@ -91,6 +92,8 @@ impl Config {
             message_ttl: env.seconds("MESSAGE_TTL_SECONDS", 1, 604_800)?.unwrap_or(secs(86_400)),
             mailbox_limit: env.number("MAILBOX_LIMIT", 1, 100_000)?.unwrap_or(1_000) as u32,
             card_keys: env.card_keys()?,
+            chat_files_limit: env.number("CHAT_FILES_LIMIT_MB", 1, 1_000_000)?.unwrap_or(1_024)
+                << 20,
             hosted_agents: env.number("ISOMER_HOSTED_AGENTS", 0, 10_000)?.unwrap_or(64) as usize,
             approvals: env.approvals()?,
         })
@@ -250,6 +253,16 @@ impl Source<'_> {
         Ok(ApprovalsConfig { timeout, two_person })
     }
 
+    fn activity(&self) -> Result<ActivityConfig, ConfigError> {
+        const HOUR: u64 = 3_600;
+        let days = self.number("ACTIVITY_RETENTION_DAYS", 1, 3_650)?.unwrap_or(7);
+        // The contract takes whatever stands here.
+        let hours = self.text("ACTIVITY_CLEANUP_INTERVAL_HOURS");
+        let hours = hours.and_then(|text| text.trim().parse().ok());
+        let hours = hours.filter(|hours| (1..=720).contains(hours)).unwrap_or(6);
+        Ok(ActivityConfig { retention: secs(days * 24 * HOUR), cleanup_every: secs(hours * HOUR) })
+    }
+
     fn platform(&self) -> Result<PlatformConfig, ConfigError> {
         let org_id = self.text("MOLECULE_ORG_ID").map(|id| id.trim().to_owned());
         let saas = match self.text("MOLECULE_DEPLOY_MODE") {
@@ -381,10 +394,24 @@ mod tests {
             ("A2A_IDLE_TIMEOUT_SECONDS", "0"),
             ("MESSAGE_TTL_SECONDS", "604801"),
             ("MAILBOX_LIMIT", "0"),
+            ("CHAT_FILES_LIMIT_MB", "0"),
+            ("ACTIVITY_RETENTION_DAYS", "0"),
         ] {
             let error = read(&[(variable, value)]).unwrap_err();
             assert_eq!(error.variable, variable, "{error}");
         }
+    }
+
+    #[test]
+    fn the_interval_of_cleaning_up_takes_whatever_stands_there() {
+        let hours = |value| {
+            let config = read(&[("ACTIVITY_CLEANUP_INTERVAL_HOURS", value)]).unwrap();
+            config.activity.cleanup_every.as_secs() / 3_600
+        };
+        for (value, wanted) in [("", 6), ("2", 2), ("often", 6), ("0", 6), ("-1", 6), ("721", 6)] {
+            assert_eq!(hours(value), wanted, "{value}");
+        }
+        assert_eq!(read(&[]).unwrap().activity.retention, secs(7 * 86_400));
     }
 
     #[test]

@@ -96,6 +96,9 @@ impl From<RuntimeError> for ApiError {
             Removed => removed(),
             Parent(refused) => Self::bad_request("invalid workspace fields")
                 .field("parent_id", refused.to_string()),
+            UrlRequired => {
+                Self::bad_request("invalid request body").field("url", error.to_string())
+            }
             TokensRevoked | MayNotCreate => {
                 Self::unauthorized("missing workspace auth token").with("reason", error.to_string())
             }

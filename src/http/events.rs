@@ -150,14 +150,19 @@ fn query(filter: Filter) -> Result<EventQuery, ApiError> {
     Ok(query)
 }
 
-fn time(parameter: &str, text: &str) -> Result<DateTime<Utc>, ApiError> {
+/// Reads a time of a query.
+///
+/// # Errors
+/// 400 naming the parameter.
+pub(super) fn time(parameter: &str, text: &str) -> Result<DateTime<Utc>, ApiError> {
     // A plus in a query arrives as a space.
     DateTime::parse_from_rfc3339(&text.replace(' ', "+"))
         .map(|at| at.with_timezone(&Utc))
         .map_err(|_| bad(parameter, "an RFC 3339 time is accepted, such as 2026-04-17T00:00:00Z"))
 }
 
-fn bad(parameter: &str, reason: impl Into<String>) -> ApiError {
+/// Returns the 400 for a parameter of a query.
+pub(super) fn bad(parameter: &str, reason: impl Into<String>) -> ApiError {
     ApiError::bad_request("invalid query parameter").field(parameter, reason)
 }
 

@@ -1,10 +1,12 @@
 //! The edge: one file per resource of the contract; gates, errors and extractors beside them.
 
 pub mod a2a;
+pub mod activity;
 pub mod admin;
 pub mod agents;
 pub mod approvals;
 pub mod canvas;
+pub mod chat;
 pub mod cors;
 pub mod delegations;
 pub mod edge;
@@ -42,11 +44,13 @@ use self::state::App;
 pub fn api() -> Api {
     Api::default()
         .merge(a2a::router())
+        .merge(activity::router())
         .merge(admin::router())
         .merge(agents::router())
         .merge(approvals::router())
         .merge(canvas::router())
         .merge(delegations::router())
+        .merge(chat::router())
         .merge(events::router())
         .merge(health::router())
         .merge(keys::router())

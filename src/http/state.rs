@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use isomer_actors::activity::Activity;
 use isomer_actors::approvals::Approvals;
 use isomer_actors::directory::Directory;
 use isomer_actors::live::Live;
@@ -20,6 +21,7 @@ use super::metrics::HttpMetrics;
 use super::rate_limit::Limits;
 use super::session::Sessions;
 use crate::a2a::card::Cards;
+use crate::chat_files::ChatFiles;
 use crate::config::Config;
 use crate::egress::{Agents, Gate};
 use crate::history::History;
@@ -45,6 +47,7 @@ pub struct Shared {
     pub live: Live,
     pub mailroom: Mailroom,
     pub approvals: Approvals,
+    pub activity: Activity,
     pub host: Host,
     /// Where the agents of `host` listen.
     pub hosted_at: Addresses,
@@ -54,6 +57,7 @@ pub struct Shared {
     pub gate: Gate,
     /// Verifies the signatures of agent cards.
     pub cards: Cards,
+    pub chat_files: ChatFiles,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub config: Config,

@@ -3,7 +3,7 @@
 use isomer_actors::api::{NewWorkspace, RuntimeError, Start};
 use isomer_actors::directory::Directory;
 use isomer_actors::domain::ids::WorkspaceId;
-use isomer_actors::domain::record::Access;
+use isomer_actors::domain::record::{Access, DeliveryMode};
 use isomer_actors::indexes::HOSTED;
 
 /// Name and role.
@@ -30,6 +30,7 @@ pub async fn create_demo(directory: &Directory) -> Result<(), RuntimeError> {
             workspace_dir: None,
             workspace_access: Access::None,
             budget_limit: None,
+            delivery_mode: DeliveryMode::Push,
             max_concurrent_tasks: 1,
             position: NOWHERE,
             start: Start::Provision,

@@ -5,7 +5,9 @@
 
 pub mod migrate;
 pub mod postgres;
+mod search;
 pub mod sqlite;
+mod usage;
 
 use isomer_actors::ports::{Refusal, StoreError};
 

@@ -4,11 +4,14 @@
 
 mod a2a;
 mod access;
+mod activity;
 mod approvals;
 mod bad_input;
 mod canvas;
+mod chat_files;
 mod deaths;
 mod delegations;
+mod delivery_mode;
 mod events;
 mod first_light;
 mod hosted;

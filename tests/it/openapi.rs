@@ -115,11 +115,12 @@ async fn answers_are_as_described(mode: Mode) {
     let is = described(&server).await;
     let agent = workspaces(&server, &is).await;
     agents_and_events(&server, &is, &agent).await;
+    activity(&server, &is, &agent).await;
     secrets_and_keys(&server, &is, &agent).await;
     approvals(&server, &is, &agent).await;
     tokens_and_runtime(&server, &is, &agent).await;
     removal(&server, &is, &agent).await;
-    let (checked, least) = (is.checked.borrow().len(), 70);
+    let (checked, least) = (is.checked.borrow().len(), 79);
     assert!(checked >= least, "{checked} answers were checked, {least} are expected");
 }
 
@@ -149,7 +150,7 @@ async fn workspaces(server: &Server, is: &Description) -> Agent {
         let path = format!("/workspaces/{id}/a2a");
         (path, json!({"method": "message/send", "params": {}}), status)
     };
-    for (path, body, status) in [message(&id, 503), message(&Uuid::new_v4().to_string(), 404)] {
+    for (path, body, status) in [message(&id, 202), message(&Uuid::new_v4().to_string(), 404)] {
         is.ask(&admin, send(Method::POST, route, &path, body.clone()).expect(status)).await;
         is.ask(&anonymous, send(Method::POST, route, &path, body).expect(401)).await;
     }
@@ -201,6 +202,14 @@ async fn agents_and_events(server: &Server, is: &Description, agent: &Agent) {
         is.ask(&admin, send(Method::POST, &route, &path, json!({})).expect(status)).await;
     }
 
+    let (route, path) = ("/workspaces/{id}/chat/uploads", format!("/workspaces/{id}/chat/uploads"));
+    is.ask(&admin, send(Method::POST, route, &path, json!({})).expect(400)).await;
+    let route = "/workspaces/{id}/chat/download";
+    for (query, status) in [("", 400), ("?path=/workspace/x", 404)] {
+        let path = format!("/workspaces/{id}/chat/download{query}");
+        is.ask(&admin, get(route, &path).expect(status)).await;
+    }
+
     is.ask(&admin, get("/events", "/events")).await;
     is.ask(&admin, get("/events/histogram", "/events/histogram?buckets=7")).await;
     is.ask(&admin, get("/events", "/events?limit=0").expect(400)).await;
@@ -222,6 +231,32 @@ async fn agents_and_events(server: &Server, is: &Description, agent: &Agent) {
     is.ask(&admin, send(Method::PUT, "/canvas/layouts", "/canvas/layouts", body)).await;
     let body = json!({"x": 1, "y": -2.5, "zoom": 0.5});
     is.ask(&admin, send(Method::PUT, "/canvas/viewport", "/canvas/viewport", body)).await;
+}
+
+async fn activity(server: &Server, is: &Description, agent: &Agent) {
+    let (admin, id) = (server.admin(), &agent.id);
+    let (route, path) = ("/workspaces/{id}/activity", format!("/workspaces/{id}/activity"));
+    let full = json!({
+        "activity_type": "a2a_send", "method": "m", "summary": "s", "duration_ms": 1,
+        "target_id": id, "error_detail": "e", "request_body": {"a": 1}, "response_body": [null],
+    });
+    for body in [full, json!({"activity_type": "agent_log"})] {
+        is.ask(&agent.client, send(Method::POST, route, &path, body)).await;
+    }
+    let wrong = send(Method::POST, route, &path, json!({"activity_type": "x"}));
+    is.ask(&agent.client, wrong.expect(400)).await;
+    let (said, notify) = ("/workspaces/{id}/notify", format!("/workspaces/{id}/notify"));
+    let body = json!({"message": "m", "attachments": [{"uri": "u", "name": "n"}]});
+    is.ask(&agent.client, send(Method::POST, said, &notify, body)).await;
+    let none = format!("/workspaces/{}/notify", Uuid::new_v4());
+    is.ask(&admin, send(Method::POST, said, &none, json!({"message": "m"})).expect(404)).await;
+    let list = is.ask(&admin, get(route, &path)).await;
+    assert!(list.as_array().unwrap().len() >= 3);
+    is.ask(&admin, get(route, &format!("{path}?source=x")).expect(400)).await;
+    let search = format!("/workspaces/{id}/session-search");
+    is.ask(&admin, get("/workspaces/{id}/session-search", &search)).await;
+    let usage = format!("/workspaces/{id}/metrics");
+    is.ask(&admin, get("/workspaces/{id}/metrics", &usage)).await;
 }
 
 async fn secrets_and_keys(server: &Server, is: &Description, agent: &Agent) {

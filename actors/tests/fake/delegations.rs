@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use isomer_actors::domain::change::{Change, Effect};
 use isomer_actors::domain::delegation::{Delegation, Kind, Status, Step, Turn};
 use isomer_actors::domain::ids::WorkspaceId;
+use isomer_actors::domain::message::State as MessageState;
 use isomer_actors::ports::*;
 
 use super::FakeStore;
@@ -80,7 +81,10 @@ impl DelegationStore for FakeStore {
             d.kind == Kind::Delegated
                 && !d.status.is_terminal()
                 && d.result_at.unwrap_or(d.created_at) < before
-                && message.is_none_or(|message| message.state.is_terminal())
+                && message.is_none_or(|message| {
+                    let waits = message.state == MessageState::Queued && d.status != Status::Queued;
+                    waits || message.state.is_terminal()
+                })
         };
         Ok(self.delegation_rows().into_iter().filter(stuck).collect())
     }

@@ -1,5 +1,6 @@
 //! Fakes at the ports: a store in memory that fails on demand.
 
+mod activity;
 mod approvals;
 mod delegations;
 mod messages;
@@ -104,6 +105,7 @@ pub struct FakeStore {
     pub layouts: Mutex<Vec<(WorkspaceId, LayoutPatch)>>,
     messages: Mutex<Vec<messages::Row>>,
     ledgers: AtomicUsize,
+    pub activity: activity::FakeActivity,
 }
 
 fn takes_one(counter: &AtomicUsize) -> bool {
@@ -147,6 +149,9 @@ impl FakeStore {
     }
     fn reached(&self, operation: &'static str) -> Result<(), StoreError> {
         if self.away.load(Ordering::SeqCst) { Err(unavailable(operation)) } else { Ok(()) }
+    }
+    pub fn is_away(&self) -> bool {
+        self.away.load(Ordering::SeqCst)
     }
     /// Panics whenever this row is loaded.
     pub fn poison(&self, id: WorkspaceId) {
@@ -221,6 +226,7 @@ impl StructureStore for FakeStore {
         let rows = self.rows.lock();
         let row = |(record, _): &(Record, Head)| IndexRow {
             id: record.id,
+            name: record.name.clone(),
             parent_id: record.parent_id,
             forwarded_to: record.forwarded_to,
             status: record.status,
@@ -229,6 +235,7 @@ impl StructureStore for FakeStore {
             hermes: record.runtime == "hermes",
             had_tokens: rows.tokens.contains(&record.id),
             url: record.url.clone(),
+            delivery_mode: record.delivery_mode,
             budget_limit: record.budget_limit,
             max_concurrent_tasks: record.max_concurrent_tasks,
             dialect: None,

@@ -1,9 +1,10 @@
 /** Every call the canvas makes, one function each. */
 
-import { bodyOf, server, soon } from "./http";
+import { bodyOf, server, soon, within } from "./http";
 import type {
   Assignment,
   AuditEntry,
+  ChatFile,
   Created,
   CreateWorkspace,
   Digest,
@@ -68,6 +69,23 @@ export async function restartWorkspace(id: string): Promise<void> {
 
 export async function releaseWorkspace(id: string): Promise<void> {
   await server.POST("/admin/workspaces/{id}/release", of(id));
+}
+
+/** The server gives an upload ten minutes, and so does this; in milliseconds. */
+const UPLOAD_MS = 600_000;
+
+/** Uploads files for a message: all of them or none, in their order. */
+export async function uploadFiles(id: string, files: readonly File[]): Promise<ChatFile[]> {
+  const form = new FormData();
+  for (const file of files) form.append("files", file, file.name);
+  const answer = await server.POST("/workspaces/{id}/chat/uploads", {
+    params: { path: { id } },
+    ...within(UPLOAD_MS),
+    // The document says what is in the form; the browser writes it.
+    body: { files: [] },
+    bodySerializer: () => form,
+  });
+  return bodyOf(answer).files;
 }
 
 export async function viewport(): Promise<Viewport> {

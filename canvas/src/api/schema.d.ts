@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/activity/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Exports what all workspaces did, or one of them, oldest first: a JSON object a line.
+         * @description It ends early as the export of one workspace does.
+         */
+        get: operations["exportActivity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/a2a-queue/drop-stale": {
         parameters: {
             query?: never;
@@ -733,6 +753,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/workspaces/{id}/activity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what a workspace did, newest first. */
+        get: operations["listActivity"];
+        put?: never;
+        /**
+         * Takes in what an agent did.
+         * @description It is stored when this answers. Of an unknown workspace nothing is stored, and the answer
+         *     is the same.
+         */
+        post: operations["reportActivity"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/activity/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Exports what a workspace did, oldest first: a JSON object a line, as in the list.
+         * @description A transfer that ends early, because the server stops or its store fails, is incomplete in
+         *     HTTP's own terms; it ends after a line. Go on with `since` at the last line's time.
+         */
+        get: operations["exportWorkspaceActivity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/workspaces/{id}/agent": {
         parameters: {
             query?: never;
@@ -842,6 +905,40 @@ export interface paths {
          *     several decisions at once one wins.
          */
         post: operations["decideApproval"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/chat/download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns a file that was uploaded. Always to be saved, never to be shown. */
+        get: operations["downloadChatFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/chat/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stores files for a conversation with a workspace: all of them or none. */
+        post: operations["uploadChatFiles"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1065,6 +1162,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/workspaces/{id}/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says what a workspace's agent used today. */
+        get: operations["getTokenUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/workspaces/{id}/model": {
         parameters: {
             query?: never;
@@ -1077,6 +1191,23 @@ export interface paths {
         /** Chooses a model for a workspace; an empty one goes back to the default. */
         put: operations["setModel"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/notify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tells people something, and keeps it for those who look later. */
+        post: operations["notify"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1165,6 +1296,27 @@ export interface paths {
          * @description The workspace itself, if it has one by that name.
          */
         get: operations["listSecretDependents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/session-search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Searches what a workspace did, newest first.
+         * @description Finds rows whose words begin with the words of the question, and among the newest 1,000 also
+         *     those that contain it anywhere. Case does not matter; `%` and `_` mean themselves.
+         */
+        get: operations["searchSession"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1289,6 +1441,38 @@ export interface components {
         Acknowledgement: {
             /** @description Its answer, for whoever sent the message. */
             response?: Record<string, never> | null;
+        };
+        /**
+         * @description Something that a workspace did. Bodies of more than 65,536 bytes are told by their beginning:
+         *     `{"truncated": true, "bytes": 70000, "beginning": "…"}`.
+         */
+        Activity: {
+            /** @description Such as `a2a_receive`. */
+            activity_type: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: int32 */
+            duration_ms: number | null;
+            error_detail: string | null;
+            /** Format: uuid */
+            id: string;
+            method: string | null;
+            request_body?: unknown;
+            response_body?: unknown;
+            /**
+             * Format: uuid
+             * @description The workspace it came from; null: a person.
+             */
+            source_id: string | null;
+            /** @description `ok`, `error`, or what was reported. */
+            status: string;
+            summary: string | null;
+            /** Format: uuid */
+            target_id: string | null;
+            /** @description What tools the agent used for its answer. */
+            tool_trace?: unknown;
+            /** Format: uuid */
+            workspace_id: string;
         };
         /** @description The model that serves a workspace from now on. */
         AgentAssigned: {
@@ -1447,6 +1631,17 @@ export interface components {
         Assignments: {
             agents: components["schemas"]["Assignment"][];
         };
+        /** @description A file that goes with a message. */
+        Attachment: {
+            mimeType?: string | null;
+            name?: string;
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            size?: number | null;
+            uri?: string;
+        };
         /** @description An audit row as it is stored. */
         AuditEntry: {
             action: string;
@@ -1485,6 +1680,28 @@ export interface components {
             /** @description The id of the key that signed it, or is said to have. */
             kid?: string;
             state: components["schemas"]["SignatureState"];
+        };
+        /** @description A file that can be attached to a message. */
+        ChatFile: {
+            /** @description As it was sent, or by the extension. */
+            mimeType?: string;
+            /** @description The file's own name, made safe. */
+            name: string;
+            /**
+             * Format: int64
+             * @description In bytes.
+             */
+            size: number;
+            /** @description `workspace:` and the path to download. */
+            uri: string;
+        };
+        /** @description Files, at most 20, of at most 25 MiB each. */
+        ChatUpload: {
+            files: string[];
+        };
+        /** @description What was stored, in the order of the upload. */
+        ChatUploaded: {
+            files: components["schemas"]["ChatFile"][];
         };
         /** @description Who would send to whom. */
         CheckAccess: {
@@ -1542,6 +1759,7 @@ export interface components {
              */
             budget_limit?: number | null;
             canvas?: components["schemas"]["CanvasPoint"] | null;
+            delivery_mode?: components["schemas"]["DeliveryMode"] | null;
             /** @description Its agent runs elsewhere. */
             external?: boolean | null;
             /** @description Must be empty: memories are not kept yet. */
@@ -1655,6 +1873,11 @@ export interface components {
             status?: components["schemas"]["WorkspaceStatus"];
             workspace_id: string;
         };
+        /**
+         * @description How messages reach the agent of a workspace.
+         * @enum {string}
+         */
+        DeliveryMode: "push" | "poll";
         /** @description The workspaces that get a secret. */
         Dependents: {
             dependents: string[];
@@ -1751,6 +1974,7 @@ export interface components {
             a2a: boolean;
             activity: boolean;
             approvals: boolean;
+            chat_files: boolean;
             hosted_agents: boolean;
         };
         /** @description Who takes over. */
@@ -2036,6 +2260,11 @@ export interface components {
             /** @description Always `not ready`. */
             status: string;
         };
+        /** @description What an agent says to people. */
+        Notify: {
+            attachments?: components["schemas"]["Attachment"][] | null;
+            message: string;
+        };
         /**
          * @description Whether silence is judged.
          * @enum {string}
@@ -2084,6 +2313,7 @@ export interface components {
         /** @description What to change. Absent fields stay; null empties `role`, `parent_id` and `workspace_dir`. */
         PatchWorkspace: {
             collapsed?: boolean | null;
+            delivery_mode?: components["schemas"]["DeliveryMode"] | null;
             name?: string | null;
             /**
              * Format: uuid
@@ -2144,14 +2374,18 @@ export interface components {
         Register: {
             /** @description At most 262,144 bytes. */
             agent_card: unknown;
+            delivery_mode?: components["schemas"]["DeliveryMode"] | null;
             /** Format: uuid */
             id: string;
-            url: string;
+            /** @description Needed unless its messages are collected; empty counts as absent. */
+            url?: string | null;
         };
         /** @description The agent is known now. */
         Registered: {
             /** @description A token, shown once; absent when the workspace has one. */
             auth_token?: string;
+            /** @description How messages reach the agent. */
+            delivery_mode: components["schemas"]["DeliveryMode"];
             /** @description Always `registered`. */
             status: string;
         };
@@ -2166,6 +2400,29 @@ export interface components {
          * @enum {string}
          */
         RemovedAs: "removed" | "purged";
+        /** @description Something that an agent did. */
+        ReportActivity: {
+            /**
+             * @description One of `a2a_send`, `a2a_receive`, `task_update`, `agent_log`, `skill_promotion`,
+             *     `memory_write`, `error`.
+             */
+            activity_type: string;
+            /** Format: int64 */
+            duration_ms?: number | null;
+            error_detail?: string | null;
+            /** @description Stored as `request_body` when there is none. */
+            metadata?: unknown;
+            method?: string | null;
+            request_body?: unknown;
+            response_body?: unknown;
+            /** @description The workspace itself, also when absent. */
+            source_id?: string | null;
+            /** @description `ok` unless given. */
+            status?: string | null;
+            summary?: string | null;
+            /** @description Another workspace concerned. */
+            target_id?: string | null;
+        };
         /** @description What an agent asks for. */
         RequestApproval: {
             /** @description What it wants to do; at most 1,000 bytes. */
@@ -2315,6 +2572,29 @@ export interface components {
             store: components["schemas"]["StoreKind"];
             version: string;
         };
+        /** @description Something that was found. */
+        SessionMatch: {
+            /** @description The summary. */
+            content: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: uuid */
+            id: string;
+            kind: components["schemas"]["SessionMatchKind"];
+            /** @description The type of activity. */
+            label: string;
+            method: string | null;
+            request_body?: unknown;
+            response_body?: unknown;
+            status: string;
+            /** Format: uuid */
+            workspace_id: string;
+        };
+        /**
+         * @description What was found, and where.
+         * @enum {string}
+         */
+        SessionMatchKind: "activity";
         /** @description Which model to use; an empty one for the default. */
         SetModel: {
             model: string;
@@ -2428,6 +2708,24 @@ export interface components {
             /** Format: uuid */
             workspace_id: string;
         };
+        /** @description What an agent says that it used today (UTC). */
+        TokenUsage: {
+            /** @description US dollars with six decimals: 3 a million input tokens, 15 a million output tokens. */
+            estimated_cost_usd: string;
+            /** Format: int64 */
+            input_tokens: number;
+            /** Format: int64 */
+            output_tokens: number;
+            /** Format: date-time */
+            period_end: string;
+            /** Format: date-time */
+            period_start: string;
+            /**
+             * Format: int64
+             * @description Answers that reported usage.
+             */
+            total_calls: number;
+        };
         /** @description The live tokens of a workspace. */
         Tokens: {
             count: number;
@@ -2488,6 +2786,8 @@ export interface components {
             collapsed: boolean;
             /** @description What the agent is doing; empty when idle. */
             current_task: string;
+            /** @description How messages reach the agent. */
+            delivery_mode: components["schemas"]["DeliveryMode"];
             /**
              * Format: uuid
              * @description The workspace that took over.
@@ -2571,6 +2871,8 @@ export interface components {
             card_signature: components["schemas"]["CardSignature"] | null;
             /** @description Its children are not shown on the canvas. */
             collapsed: boolean;
+            /** @description How messages reach the agent. */
+            delivery_mode: components["schemas"]["DeliveryMode"];
             /**
              * Format: uuid
              * @description The workspace that took over.
@@ -2699,6 +3001,47 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    exportActivity: {
+        parameters: {
+            query?: {
+                /** @description An RFC 3339 time: only rows at or after it. */
+                since?: string;
+                /** @description An RFC 3339 time: only rows at or before it. Never later than the beginning of the export. */
+                until?: string;
+                /** @description A type, exactly. */
+                type?: string;
+                /** @description Only what this workspace did. */
+                workspace_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The lines */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": components["schemas"]["Activity"];
+                };
+            };
+            /** @description A parameter is not acceptable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     dropStaleMessages: {
         parameters: {
             query?: {
@@ -4549,6 +4892,144 @@ export interface operations {
             };
         };
     };
+    listActivity: {
+        parameters: {
+            query?: {
+                /** @description A type, exactly. */
+                type?: string;
+                /** @description `canvas`: from people; `agent`: from workspaces. */
+                source?: string;
+                /** @description A status, exactly. */
+                status?: string;
+                /** @description A method, exactly. */
+                method?: string;
+                /** @description An RFC 3339 time: only rows at or after it. */
+                since?: string;
+                /** @description An RFC 3339 time: only rows at or before it. */
+                until?: string;
+                /** @description The `X-Next-Cursor` of the page before. */
+                cursor?: string;
+                /** @description How many at most; 100 unless a number from 1 is given, more than 500 count as 500. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What matches; nothing for an unknown workspace */
+            200: {
+                headers: {
+                    /** @description `cursor` of the next page; absent on the last */
+                    "x-next-cursor"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Activity"][];
+                };
+            };
+            /** @description A parameter is not acceptable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    reportActivity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReportActivity"];
+            };
+        };
+        responses: {
+            /** @description Taken in */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            /** @description `source_id` is another workspace */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["ContentTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    exportWorkspaceActivity: {
+        parameters: {
+            query?: {
+                /** @description An RFC 3339 time: only rows at or after it. */
+                since?: string;
+                /** @description An RFC 3339 time: only rows at or before it. Never later than the beginning of the export. */
+                until?: string;
+                /** @description A type, exactly. */
+                type?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The lines */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": components["schemas"]["Activity"];
+                };
+            };
+            /** @description A parameter is not acceptable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     assignAgent: {
         parameters: {
             query?: never;
@@ -5017,6 +5498,141 @@ export interface operations {
             413: components["responses"]["ContentTooLarge"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
+        };
+    };
+    downloadChatFile: {
+        parameters: {
+            query: {
+                /** @description The `uri` of an upload, without `workspace:`. */
+                path: string;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its bytes, with a type by its extension */
+            200: {
+                headers: {
+                    /** @description `attachment`, with its name */
+                    "content-disposition"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The path is not acceptable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such file or workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            /** @description It could not be read */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    uploadChatFiles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["ChatUpload"];
+            };
+        };
+        responses: {
+            /** @description Stored */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatUploaded"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            408: components["responses"]["RequestTimeout"];
+            /** @description It is removed */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description A file is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            /** @description They could not be stored */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: components["responses"]["Unavailable"];
+            /** @description The workspace has as many files as it may */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     delegate: {
@@ -5622,6 +6238,41 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    getTokenUsage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Today's totals */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenUsage"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getModel: {
         parameters: {
             query?: never;
@@ -5711,6 +6362,48 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            413: components["responses"]["ContentTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    notify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace that says it */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Notify"];
+            };
+        };
+        responses: {
+            /** @description Stored, and told */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            408: components["responses"]["RequestTimeout"];
             413: components["responses"]["ContentTooLarge"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
@@ -6064,6 +6757,46 @@ export interface operations {
                 };
             };
             /** @description The id is not a lower-case UUID */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    searchSession: {
+        parameters: {
+            query?: {
+                /** @description What to look for, at most 1,024 bytes; everything when empty. */
+                q?: string;
+                /** @description How many at most; 50 unless a number from 1 is given, more than 200 count as 200. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionMatch"][];
+                };
+            };
+            /** @description A parameter is not acceptable */
             400: {
                 headers: {
                     [name: string]: unknown;

@@ -58,6 +58,7 @@ export type CreateWorkspace = Schemas["CreateWorkspace"];
 export type PatchWorkspace = Schemas["PatchWorkspace"];
 export type Layout = Schemas["Layout"];
 export type ChildReport = Schemas["SupervisedChild"];
+export type ChatFile = Schemas["ChatFile"];
 export type Supervision = Schemas["Supervision"];
 export type Liveness = Schemas["Liveness"];
 export type RotationJob = Schemas["Rotation"];

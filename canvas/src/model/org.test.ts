@@ -22,6 +22,7 @@ function workspace(id: string, change: Partial<Workspace> = {}): Workspace {
     parent_id: null,
     active_tasks: 0,
     max_concurrent_tasks: 1,
+    delivery_mode: "push",
     uptime_seconds: 0,
     last_error_rate: 0,
     runtime: "external",

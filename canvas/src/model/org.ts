@@ -100,6 +100,7 @@ function details(event: LiveEvent): Partial<Workspace> {
         last_sample_error: "",
         ...("url" in payload ? { url: text(payload.url) } : {}),
         ...("agent_card" in payload ? withCard(payload) : {}),
+        ...delivery(payload),
       };
     case "WORKSPACE_DEGRADED":
       return {
@@ -121,6 +122,7 @@ function updated(payload: Record<string, unknown>): Partial<Workspace> {
     ...("role" in payload ? { role: text(payload.role) || null } : {}),
     ...(typeof payload.tier === "number" ? { tier: payload.tier } : {}),
     ...(typeof payload.runtime === "string" ? { runtime: payload.runtime || "langgraph" } : {}),
+    ...delivery(payload),
   };
 }
 
@@ -129,6 +131,10 @@ const withCard = (payload: Record<string, unknown>): Partial<Workspace> => ({
   agent_card: card(payload.agent_card),
   card_signature: null,
 });
+
+function delivery({ delivery_mode: mode }: Record<string, unknown>): Partial<Workspace> {
+  return mode === "push" || mode === "poll" ? { delivery_mode: mode } : {};
+}
 
 const text = (value: unknown) => (typeof value === "string" ? value : "");
 const count = (value: unknown) => (typeof value === "number" ? value : 0);

@@ -1,8 +1,11 @@
 /** Conversations with agents since the page was opened (contract of `POST /workspaces/:id/a2a`). */
 
 import { create } from "zustand";
+import { uploadFiles } from "../api/calls";
 import { request } from "../api/http";
+import type { ChatFile } from "../api/types";
 import { onEvent } from "../live/follow";
+import { type Attachment, attachmentsIn, attachmentsOf, partOf } from "./attachments";
 import { listOf, recordOf, textOf } from "./safe";
 
 /** An agent may think for long; in milliseconds. */
@@ -14,6 +17,7 @@ export interface Message {
   id: string;
   from: "person" | "agent" | "error";
   text: string;
+  files: readonly Attachment[];
   at: number;
 }
 
@@ -34,21 +38,36 @@ function change(id: string, how: (was: Talk) => Talk): void {
 // message that is sent an id of its own.
 let next = 1;
 
-function add(id: string, from: Message["from"], text: string, waiting?: boolean): void {
-  const message = { id: `m${next++}`, from, text, at: Date.now() };
+interface Said {
+  from: Message["from"];
+  text: string;
+  files?: readonly Attachment[];
+  waiting?: boolean;
+}
+
+function add(id: string, { from, text, files = [], waiting }: Said): void {
+  const message = { id: `m${next++}`, from, text, files, at: Date.now() };
   change(id, (was) => ({
     messages: [...was.messages, message].slice(-KEPT),
     waiting: waiting ?? was.waiting,
   }));
 }
 
-/** Sends a message and waits for the reply. What goes wrong becomes part of the conversation. */
-export async function send(id: string, text: string): Promise<void> {
-  add(id, "person", text, true);
-  const message = {
-    role: "user",
-    parts: [{ kind: "text", text }],
-  };
+/**
+ * Uploads files, sends the message and waits for the reply. What goes wrong with the message
+ * becomes part of the conversation.
+ *
+ * @throws when the files could not be uploaded: then nothing was sent.
+ */
+export async function send(id: string, text: string, chosen: readonly File[] = []): Promise<void> {
+  const uploaded = chosen.length > 0 ? await uploadFiles(id, chosen) : [];
+  void deliver(id, text, uploaded);
+}
+
+async function deliver(id: string, text: string, files: readonly ChatFile[]): Promise<void> {
+  add(id, { from: "person", text, files, waiting: true });
+  const said = text.trim() === "" ? [] : [{ kind: "text", text }];
+  const message = { role: "user", parts: [...said, ...files.map(partOf)] };
   try {
     const path = `/workspaces/${encodeURIComponent(id)}/a2a`;
     const body = { method: "message/send", params: { message } };
@@ -56,7 +75,8 @@ export async function send(id: string, text: string): Promise<void> {
     answered(id, reply.body, "reply");
     change(id, (was) => ({ ...was, waiting: false }));
   } catch (error) {
-    add(id, "error", error instanceof Error ? error.message : String(error), false);
+    const text = error instanceof Error ? error.message : String(error);
+    add(id, { from: "error", text, waiting: false });
   }
 }
 
@@ -77,36 +97,43 @@ function answered(id: string, reply: unknown, way: Way): void {
     if (came.size > KEPT) came.delete(came.keys().next().value);
   }
   if (error !== undefined && error !== null) {
-    add(id, "error", textOf(recordOf(error).message) || JSON.stringify(error));
+    add(id, { from: "error", text: textOf(recordOf(error).message) || JSON.stringify(error) });
   } else {
-    add(id, "agent", saidIn(reply));
+    add(id, { from: "agent", text: saidIn(reply), files: attachmentsIn(partsIn(reply)) });
   }
 }
 
-/**
- * The text of a reply: its parts, those of its status and those of its artifacts. A2A 1.0 wraps
- * them in `message` or `task`; 0.3 does not.
- */
+/** The text of a reply. */
 export function saidIn(reply: unknown): string {
   const result = recordOf(reply).result;
   if (typeof result === "string") return result;
-  const { message, task } = recordOf(result);
-  const { parts, status, artifacts } = recordOf(message ?? task ?? result);
-  const all = [
-    ...listOf(parts),
-    ...listOf(recordOf(recordOf(status).message).parts),
-    ...listOf(artifacts).flatMap((artifact) => listOf(recordOf(artifact).parts)),
-  ];
-  return all
+  return partsIn(reply)
     .map((part) => textOf(recordOf(part).text))
     .filter(Boolean)
     .join("\n");
 }
 
+/**
+ * The parts of a reply, those of its status and those of its artifacts. A2A 1.0 wraps them in
+ * `message` or `task`; 0.3 does not.
+ */
+export function partsIn(reply: unknown): unknown[] {
+  const result = recordOf(reply).result;
+  const { message, task } = recordOf(result);
+  const { parts, status, artifacts } = recordOf(message ?? task ?? result);
+  return [
+    ...listOf(parts),
+    ...listOf(recordOf(recordOf(status).message).parts),
+    ...listOf(artifacts).flatMap((artifact) => listOf(recordOf(artifact).parts)),
+  ];
+}
+
 onEvent((event) => {
   const { workspace_id: id, payload } = event;
-  const text = event.event === "AGENT_MESSAGE" ? textOf(payload.message) : "";
-  if (text) add(id, "agent", text);
+  if (event.event === "AGENT_MESSAGE") {
+    const [text, files] = [textOf(payload.message), attachmentsOf(payload.attachments)];
+    if (text || files.length > 0) add(id, { from: "agent", text, files });
+  }
   // What this page asked comes as its reply too; what another page asked only so. A message
   // without a body was too long for an event.
   if (event.event === "A2A_RESPONSE" && recordOf(payload.response_body).id) {

@@ -12,8 +12,9 @@ use tokio::time::Instant;
 
 use super::announce::Announcement;
 use super::caller::{Sender, may_send};
+use super::log::Note;
 use super::target::{Found, Target};
-use super::{CEILING, generation, passed, reply, target};
+use super::{CEILING, envelope, generation, passed, reply, target};
 use crate::egress::{Limits, Request, SendError, TurnedAway};
 use crate::http::error::ApiError;
 use crate::http::state::App;
@@ -71,27 +72,46 @@ impl HttpCourier {
                 return Delivery::Busy { reason: "too many requests in flight".to_owned() };
             }
         };
+        let envelope = envelope::Message {
+            body: Bytes::copy_from_slice(message.new.body.as_bytes()),
+            method: message.new.method.clone(),
+        };
+        let note = Note::new(app, &target, sender, &envelope, began);
         let mut request = Request {
             limits: Limits {
                 idle: target.destination.idle_limit.unwrap_or(app.config.a2a_idle),
                 deadline: began + CEILING,
             },
             headers: headers(message),
-            body: Bytes::copy_from_slice(message.new.body.as_bytes()),
+            body: envelope.body,
             to: target.to,
         };
         let (dialect, method) = (&target.destination.dialect, &message.new.method);
         let meeting = match generation::meet(app, dialect, method, &mut request).await {
             Ok(meeting) => meeting,
-            Err(refused) => return Delivery::Refused { reason: generation::reason(&refused) },
+            Err(refused) => {
+                let reason = generation::reason(&refused);
+                note.unsaid(&reason).await;
+                return Delivery::Refused { reason };
+            }
         };
         let answer = match app.agents.send(request).await {
             Ok(answer) => answer,
-            Err(error) => return unsent(error),
+            Err(SendError::Busy) => {
+                note.unsent(SendError::Busy).await;
+                return unsent(SendError::Busy);
+            }
+            // It had nothing of it: that is no activity of the agent's.
+            Err(error) => {
+                note.forget();
+                return unsent(error);
+            }
         };
         let status = answer.status;
-        let body = match reply::whole(answer, &mut place).await {
-            Ok(body) => meeting.whole(status, body),
+        let whole = reply::whole(answer, &mut place).await;
+        let whole = whole.map(|body| meeting.whole(status, body));
+        let body = match note.heard(status, whole).await {
+            Ok(body) => body,
             Err(error) => return Delivery::Failed { reason: error.reason() },
         };
         if !status.is_success() {

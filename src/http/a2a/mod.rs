@@ -8,6 +8,7 @@ mod caller;
 mod courier;
 mod envelope;
 mod generation;
+mod log;
 mod queue;
 mod reply;
 mod target;
@@ -28,6 +29,7 @@ use self::announce::Announcement;
 use self::caller::Sender;
 pub use self::courier::HttpCourier;
 use self::generation::Meeting;
+use self::log::Note;
 use self::queue::{Post, Why};
 use self::target::{Found, Target};
 use super::error::Answer;
@@ -151,6 +153,7 @@ async fn send(
         }
     };
     let message = &post.message;
+    let note = Note::new(&app, &target, sender, message, began);
     let announcement = (sender == Sender::Person)
         .then(|| Announcement::new(&app, target.id, message.method.clone(), began));
     let mut request = Request {
@@ -162,15 +165,22 @@ async fn send(
     let dialect = &target.destination.dialect;
     let meeting = match generation::meet(&app, dialect, &message.method, &mut request).await {
         Ok(meeting) => meeting,
-        Err(refused) => return Ok(generation::refusal(refused)),
+        Err(refused) => {
+            note.unsaid(&generation::reason(&refused)).await;
+            return Ok(generation::refusal(refused));
+        }
     };
     match app.agents.send(request).await {
-        Ok(answer) => answered(&app, answer, meeting, announcement, place).await,
+        Ok(answer) => answered(&app, answer, meeting, announcement, note, place).await,
         Err(SendError::Busy) if !keeps_session => {
             drop(place);
+            note.unsent(SendError::Busy).await;
             post.or(&app, Why::Busy, reply::unsent(SendError::Busy, false)).await
         }
-        Err(error) => Err(reply::unsent(error, keeps_session)),
+        Err(error) => {
+            note.unsent(error).await;
+            Err(reply::unsent(error, keeps_session))
+        }
     }
 }
 
@@ -179,21 +189,21 @@ async fn answered(
     answer: Reply,
     meeting: Meeting,
     announcement: Option<Announcement>,
+    note: Note,
     mut place: Place,
 ) -> Answer {
     let status = answer.status;
     if reply::is_stream(&answer) {
         let stopping = app.stopping.clone();
-        let body = announce::at_the_end(
-            meeting.stream(&app.gate, answer.body),
-            announcement,
-            place,
-            stopping,
-        );
+        let body = meeting.stream(&app.gate, answer.body);
+        let body = note.follow(status, body);
+        let body = announce::at_the_end(body, announcement, place, stopping);
         return Ok(reply::streaming(status, body));
     }
-    let body = meeting.whole(status, reply::whole(answer, &mut place).await?);
+    let body = reply::whole(answer, &mut place).await;
+    let body = body.map(|body| meeting.whole(status, body));
     drop(place);
+    let body = note.heard(status, body).await?;
     if !status.is_success() {
         if let Some(announcement) = announcement.filter(|_| status.as_u16() < 400) {
             announcement.publish(&body);

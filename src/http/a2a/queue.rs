@@ -132,6 +132,9 @@ impl Post<'_> {
                 "workspace agent busy — request queued, will dispatch when capacity available"
                     .to_owned()
             }
+            Why::Away(Status::Online | Status::Degraded) => {
+                "workspace collects its messages — request queued".to_owned()
+            }
             Why::Away(status) => format!(
                 "workspace is {} — request queued, will be delivered when it is back",
                 status.as_str()

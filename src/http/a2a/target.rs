@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use isomer_actors::api::{Destination, Followed};
 use isomer_actors::domain::ids::WorkspaceId;
+use isomer_actors::domain::record::DeliveryMode;
 use isomer_actors::domain::status::Status;
 
 use crate::http::error::{ApiError, removed};
@@ -56,6 +57,9 @@ pub async fn find(app: &App, id: Option<WorkspaceId>) -> Result<Found, ApiError>
         return Err(ApiError::new(StatusCode::PAYMENT_REQUIRED, text));
     }
     let url = match (&destination.url, destination.status) {
+        _ if destination.delivery_mode == DeliveryMode::Poll => {
+            return Ok(away(id, "workspace collects its messages", destination.status));
+        }
         (Some(url), Status::Online | Status::Degraded) => url.clone(),
         (None, status) => return Ok(away(id, "workspace has no URL", status)),
         (Some(_), status) => return Ok(away(id, "workspace not available", status)),

@@ -35,6 +35,7 @@ pub struct Features {
     pub a2a: bool,
     pub activity: bool,
     pub approvals: bool,
+    pub chat_files: bool,
     pub hosted_agents: bool,
 }
 
@@ -68,5 +69,5 @@ pub async fn info(State(app): State<App>, caller: Caller) -> Answer {
 /// The one place that says which optional parts are built in.
 fn features(app: &App) -> Features {
     let hosted_agents = app.config.hosted_agents > 0;
-    Features { a2a: true, activity: false, approvals: true, hosted_agents }
+    Features { a2a: true, activity: true, approvals: true, chat_files: true, hosted_agents }
 }

@@ -1,15 +1,13 @@
 //! Delegations on the wire (contract 04 §2).
 
 use chrono::{DateTime, Utc};
-use isomer_actors::domain::delegation::{Delegation, Status, preview};
+use isomer_actors::domain::delegation::{Delegation, SUMMARY, Status, preview};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// Longest preview of a result in a list, in bytes.
 const PREVIEW: usize = 300;
-/// The same in a summary.
-const SUMMARY: usize = 80;
 
 /// A task for another workspace.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -2,10 +2,12 @@
 
 use axum::extract::State;
 use isomer_actors::api::Registration;
+use isomer_actors::domain::ids::WorkspaceId;
+use isomer_actors::domain::record::DeliveryMode;
 use isomer_actors::domain::status::Status;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::schema::Registered;
@@ -25,9 +27,12 @@ struct Body {
     #[serde(default)]
     #[schema(value_type = Uuid, required)]
     id: Option<String>,
+    /// Needed unless its messages are collected; empty counts as absent.
     #[serde(default)]
-    #[schema(value_type = String, required)]
     url: Option<String>,
+    /// How messages reach it. Stays as it is unless given; `push` for a new workspace.
+    #[serde(default)]
+    delivery_mode: Option<DeliveryMode>,
     /// At most 262,144 bytes.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Value, required)]
@@ -58,38 +63,48 @@ struct Power {
 pub async fn register(State(app): State<App>, caller: Caller, input: Input) -> Answer {
     let body: Body = input.parse_or(BAD_BODY)?;
     let id = required_id("id", body.id.as_deref())?;
-    let url = required("url", body.url.as_deref())?;
+    let url = address(&app, id, &body)?;
+    let delivery_mode = body.delivery_mode;
     let agent_card = required_card(body.agent_card)?;
     let power = authorise(&app, &caller, id).await?;
     no_forgery(&app, &agent_card)?;
-    guard::check(url, Rule::Registration, app.address_mode())
-        .await
-        .map_err(|refused| BadInput::new("url", refused.to_string()).with_text(BAD_BODY))?;
+    if let Some(url) = &url {
+        guard::check(url, Rule::Registration, app.address_mode())
+            .await
+            .map_err(|refused| BadInput::new("url", refused.to_string()).with_text(BAD_BODY))?;
+    }
     let minted = token::mint()?;
     let registered = app
         .directory
         .register(Registration {
             id,
-            url: url.to_owned(),
+            url,
+            delivery_mode,
             agent_card,
             token: minted.stored,
             may_create: power.may_create,
             may_reclaim: power.may_reclaim,
         })
         .await?;
-    Ok(if registered.token_issued {
-        ok(&json!({"auth_token": minted.text.expose_secret(), "status": "registered"}))
-    } else {
-        ok(&json!({"status": "registered"}))
-    })
+    Ok(ok(&Registered {
+        auth_token: registered.token_issued.then(|| minted.text.expose_secret().to_owned()),
+        delivery_mode: registered.delivery_mode,
+        status: "registered",
+    }))
+}
+
+/// Returns where the agent is: needed where messages are pushed. The runtime asks for it again,
+/// should the mode change in between.
+fn address(app: &App, id: WorkspaceId, body: &Body) -> Result<Option<String>, ApiError> {
+    let known = app.directory.glimpse(id).map(|glimpse| glimpse.delivery_mode);
+    match body.delivery_mode.or(known).unwrap_or_default() {
+        DeliveryMode::Push => required("url", body.url.as_deref()).map(|url| Some(url.to_owned())),
+        DeliveryMode::Poll => Ok(body.url.clone().filter(|url| !url.is_empty())),
+    }
 }
 
 /// Own token once there is one; unknown ids only for those who may add workspaces (design §7).
-async fn authorise(
-    app: &App,
-    caller: &Caller,
-    id: isomer_actors::domain::ids::WorkspaceId,
-) -> Result<Power, ApiError> {
+async fn authorise(app: &App, caller: &Caller, id: WorkspaceId) -> Result<Power, ApiError> {
     let missing = || ApiError::unauthorized("missing workspace auth token");
     let invalid = || ApiError::unauthorized("invalid workspace auth token");
     let known = app.directory.glimpse(id);

@@ -1,6 +1,8 @@
 //! What the routes of this folder answer.
 
+use isomer_actors::domain::record::DeliveryMode;
 use isomer_actors::domain::status::Status;
+use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -8,14 +10,17 @@ use uuid::Uuid;
 use crate::a2a::card::CardSignature;
 
 /// The agent is known now.
-#[derive(ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[expect(missing_debug_implementations, reason = "it would show the token")]
 pub struct Registered {
     /// A token, shown once; absent when the workspace has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub auth_token: Option<String>,
+    /// How messages reach the agent.
+    pub delivery_mode: DeliveryMode,
     /// Always `registered`.
-    pub status: String,
+    pub status: &'static str,
 }
 
 /// Where to reach another agent.

@@ -5,21 +5,23 @@ use super::schema::Connection;
 use crate::http::state::App;
 use axum::http::{HeaderMap, header};
 use isomer_actors::domain::ids::WorkspaceId;
+use isomer_actors::domain::record::DeliveryMode;
 use secrecy::{ExposeSecret, SecretString};
 
 /// Returns the `connection` block.
 pub fn details(
     app: &App,
     id: WorkspaceId,
+    delivery_mode: DeliveryMode,
     token: &SecretString,
     headers: &HeaderMap,
 ) -> Connection {
     let platform = platform_url(app, headers);
     Connection {
         auth_token: token.expose_secret().to_owned(),
-        curl_register_template: curl(&platform, id),
+        curl_register_template: curl(&platform, id, delivery_mode),
         heartbeat_endpoint: format!("{platform}/registry/heartbeat"),
-        python_snippet: python(&platform, id),
+        python_snippet: python(&platform, id, delivery_mode),
         registry_endpoint: format!("{platform}/registry/register"),
         platform_url: platform,
         workspace_id: id.0,
@@ -45,14 +47,18 @@ fn platform_url(app: &App, headers: &HeaderMap) -> String {
     }
 }
 
-fn curl(platform: &str, id: WorkspaceId) -> String {
+fn curl(platform: &str, id: WorkspaceId, delivery_mode: DeliveryMode) -> String {
+    let reached = match delivery_mode {
+        DeliveryMode::Push => r#""url":"https://YOUR-AGENT""#,
+        DeliveryMode::Poll => r#""delivery_mode":"poll""#,
+    };
     format!(
         r#"WORKSPACE_AUTH_TOKEN="<paste from create response>"
 
 curl -X POST {platform}/registry/register \
   -H "Authorization: Bearer $WORKSPACE_AUTH_TOKEN" \
   -H "Content-Type: application/json" \
-  -d '{{"id":"{id}","url":"https://YOUR-AGENT","agent_card":{{"name":"my agent"}}}}'
+  -d '{{"id":"{id}",{reached},"agent_card":{{"name":"my agent"}}}}'
 
 # Then every 30 seconds:
 curl -X POST {platform}/registry/heartbeat \
@@ -63,15 +69,18 @@ curl -X POST {platform}/registry/heartbeat \
     )
 }
 
-fn python(platform: &str, id: WorkspaceId) -> String {
+fn python(platform: &str, id: WorkspaceId, delivery_mode: DeliveryMode) -> String {
+    let (address, reached) = match delivery_mode {
+        DeliveryMode::Push => ("AGENT_URL     = \"https://YOUR-AGENT\"\n", r#""url": AGENT_URL"#),
+        DeliveryMode::Poll => ("", r#""delivery_mode": "poll""#),
+    };
     format!(
         r#"import json, time, urllib.request
 
 PLATFORM_URL  = "{platform}"
 WORKSPACE_ID  = "{id}"
 AUTH_TOKEN    = "<paste from create response>"
-AGENT_URL     = "https://YOUR-AGENT"
-
+{address}
 def post(path, body):
     request = urllib.request.Request(
         PLATFORM_URL + path,
@@ -82,7 +91,7 @@ def post(path, body):
         return json.load(reply)
 
 post("/registry/register",
-     {{"id": WORKSPACE_ID, "url": AGENT_URL, "agent_card": {{"name": "my agent"}}}})
+     {{"id": WORKSPACE_ID, {reached}, "agent_card": {{"name": "my agent"}}}})
 started = time.time()
 while True:
     post("/registry/heartbeat",
@@ -100,10 +109,20 @@ mod tests {
     #[test]
     fn the_canvas_finds_where_the_token_goes() {
         let id = WorkspaceId::random();
-        let curl = curl("http://x", id);
+        let curl = curl("http://x", id, DeliveryMode::Push);
         assert!(curl.contains(r#"WORKSPACE_AUTH_TOKEN="<paste from create response>""#));
-        let python = python("http://x", id);
+        let python = python("http://x", id, DeliveryMode::Push);
         assert!(python.contains(r#"AUTH_TOKEN    = "<paste from create response>""#));
         assert!(python.contains(&id.to_string()) && curl.contains(&id.to_string()));
+    }
+
+    #[test]
+    fn agents_that_poll_are_asked_for_no_url() {
+        let id = WorkspaceId::random();
+        for text in
+            [curl("http://x", id, DeliveryMode::Poll), python("http://x", id, DeliveryMode::Poll)]
+        {
+            assert!(text.contains("poll") && !text.contains("YOUR-AGENT"), "{text}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use isomer_actors::api::{NewWorkspace, Start};
 use isomer_actors::domain::ids::WorkspaceId;
-use isomer_actors::domain::record::Access;
+use isomer_actors::domain::record::{Access, DeliveryMode};
 use isomer_actors::domain::status::Status;
 use isomer_actors::indexes::{EXTERNAL, HOSTED};
 use secrecy::{ExposeSecret, SecretString};
@@ -64,6 +64,8 @@ struct Body {
     #[schema(value_type = Option<BTreeMap<String, String>>)]
     secrets: Option<BTreeMap<String, SecretString>>,
     max_concurrent_tasks: Option<i32>,
+    /// `push` unless given. Agents that poll collect their messages and need no URL.
+    delivery_mode: Option<DeliveryMode>,
     canvas: Option<Point>,
     /// Must be empty: memories are not kept yet.
     initial_memories: Option<Vec<Value>>,
@@ -148,6 +150,7 @@ async fn create_external(
     admin: &Admin,
 ) -> Answer {
     let url = body.url.clone().filter(|url| !url.is_empty());
+    let delivery_mode = body.delivery_mode.unwrap_or_default();
     let minted = token::mint()?;
     let (start, status) = match url {
         Some(url) => {
@@ -163,7 +166,8 @@ async fn create_external(
     EXTERNAL.clone_into(&mut new.runtime);
     let id = new.id;
     app.directory.create(new).await?;
-    let connection = awaited.then(|| connection::details(app, id, &minted.text, headers));
+    let connection =
+        awaited.then(|| connection::details(app, id, delivery_mode, &minted.text, headers));
     let reply = Created::External(CreatedExternal { connection, external: true, id: id.0, status });
     Ok(json_response(StatusCode::CREATED, &reply))
 }
@@ -199,6 +203,7 @@ async fn new_workspace(
         workspace_access: access,
         budget_limit: body.budget_limit,
         max_concurrent_tasks: body.max_concurrent_tasks.filter(|n| *n > 0).unwrap_or(1),
+        delivery_mode: body.delivery_mode.unwrap_or_default(),
         position: (point.x, point.y),
         start,
     })
@@ -221,6 +226,9 @@ fn validate_fields(body: &Body) -> Result<Access, ApiError> {
     let texts = validate::Texts { name: &name, role: &role, model: &model, runtime: &runtime };
     validate::texts(texts).map_err(|bad| bad.with_text(BAD_FIELDS))?;
     refuse_unkept(body)?;
+    if body.runtime.as_deref() == Some(HOSTED) && body.delivery_mode == Some(DeliveryMode::Poll) {
+        return Err(validate::pushed_only().with_text(BAD_FIELDS));
+    }
     let directory = body.workspace_dir.as_deref().filter(|text| !text.is_empty());
     if let Some(directory) = directory {
         validate::directory(directory)

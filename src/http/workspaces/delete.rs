@@ -6,6 +6,7 @@ use isomer_actors::api::{Removal, RemoveOptions};
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::ports::{ListQuery, WorkspaceView};
 use serde::Deserialize;
+use tracing::warn;
 use utoipa::IntoParams;
 
 use super::schema::{Child, ConfirmationRequired, Removed, RemovedAs};
@@ -60,11 +61,26 @@ pub async fn delete(
     match app.directory.remove(id, RemoveOptions { confirm, purge }).await? {
         Removal::Removed { cascade_deleted } => {
             app.secrets.forget_gone(|id| app.directory.glimpse(WorkspaceId(id)).is_some());
+            if purge {
+                forget_files(&app);
+            }
             let status = if purge { RemovedAs::Purged } else { RemovedAs::Removed };
             Ok(ok(&Removed { cascade_deleted, status }))
         }
         Removal::ConfirmationRequired { children } => ask(&app, children).await,
     }
+}
+
+/// The workspace is gone already, so nobody waits for its files; the next start deletes what is
+/// left of them.
+fn forget_files(app: &App) {
+    let (files, directory) = (app.chat_files.clone(), app.directory.clone());
+    tokio::spawn(async move {
+        let exists = move |id| directory.glimpse(id).is_some();
+        if let Err(error) = files.sweep(exists).await {
+            warn!(error = %isomer_actors::chain_of(&error), "files of a purged workspace are left");
+        }
+    });
 }
 
 async fn ask(app: &App, children: Vec<WorkspaceId>) -> Answer {

@@ -3,6 +3,9 @@
 use axum::extract::{Path, State};
 use isomer_actors::api::Patch;
 use isomer_actors::domain::change::LayoutPatch;
+use isomer_actors::domain::ids::WorkspaceId;
+use isomer_actors::domain::record::DeliveryMode;
+use isomer_actors::indexes::HOSTED;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -38,6 +41,8 @@ struct Body {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     workspace_dir: Option<Option<String>>,
+    #[serde(default)]
+    delivery_mode: Option<DeliveryMode>,
     /// Counts together with `y`.
     #[serde(default)]
     x: Option<f64>,
@@ -69,9 +74,22 @@ pub async fn patch(
     let parsed = workspace_id(&id)?;
     caller.workspace(&app, &id).await?;
     let body: Body = input.parse_or(BAD_BODY)?;
+    refuse_unread(&app, parsed, &body)?;
     let needs_restart = body.workspace_dir.is_some();
     app.directory.patch(parsed, changes(body)?).await?;
     Ok(ok(&Patched { needs_restart: needs_restart.then_some(true), status: "updated" }))
+}
+
+/// Agents that this server runs would never collect what waits for them.
+fn refuse_unread(app: &App, id: WorkspaceId, body: &Body) -> Result<(), ApiError> {
+    let Some(known) = app.directory.glimpse(id) else { return Ok(()) };
+    let mode = body.delivery_mode.unwrap_or(known.delivery_mode);
+    let hosted = body.runtime.as_deref().map_or(known.hosted, |runtime| runtime == HOSTED);
+    let given = body.delivery_mode.is_some() || body.runtime.is_some();
+    if given && hosted && mode == DeliveryMode::Poll {
+        return Err(validate::pushed_only().with_text(BAD_BODY));
+    }
+    Ok(())
 }
 
 fn changes(body: Body) -> Result<Patch, ApiError> {
@@ -88,6 +106,7 @@ fn changes(body: Body) -> Result<Patch, ApiError> {
         parent_id,
         runtime: body.runtime,
         workspace_dir: body.workspace_dir.map(|dir| dir.filter(|text| !text.is_empty())),
+        delivery_mode: body.delivery_mode,
         layout: LayoutPatch { position: body.x.zip(body.y), collapsed: body.collapsed },
     })
 }

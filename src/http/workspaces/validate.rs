@@ -94,6 +94,11 @@ pub fn access(text: Option<&str>, directory: Option<&str>) -> Result<Access, Bad
     Ok(access)
 }
 
+/// Returns why an agent that this server runs cannot collect its messages.
+pub fn pushed_only() -> BadInput {
+    BadInput::new("delivery_mode", "agents that this server runs do not collect their messages")
+}
+
 /// Checks a template's folder name: relative, and inside the templates root.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use isomer_actors::domain::beat::Vitals;
-use isomer_actors::domain::record::Folded;
+use isomer_actors::domain::record::{DeliveryMode, Folded};
 use isomer_actors::domain::status::Status;
 use isomer_actors::ports::WorkspaceView;
 use serde::{Serialize, Serializer};
@@ -35,6 +35,8 @@ pub struct Workspace {
     collapsed: bool,
     /// What the agent is doing; empty when idle.
     current_task: String,
+    /// How messages reach the agent.
+    delivery_mode: DeliveryMode,
     /// The workspace that took over.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -85,6 +87,8 @@ pub struct WorkspaceDetail {
     card_signature: Option<CardSignature>,
     /// Its children are not shown on the canvas.
     collapsed: bool,
+    /// How messages reach the agent.
+    delivery_mode: DeliveryMode,
     /// The workspace that took over.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -130,6 +134,7 @@ pub fn listed(view: &WorkspaceView, cards: &Cards) -> Workspace {
         card_signature: view.agent_card.as_ref().map(|card| cards.signature(card)),
         collapsed: view.collapsed,
         current_task: vitals.current_task.clone(),
+        delivery_mode: record.delivery_mode,
         forwarded_to: record.forwarded_to.map(|id| id.0),
         id: record.id.0,
         last_error_rate: vitals.error_rate,
@@ -160,6 +165,7 @@ pub fn single(view: &WorkspaceView, cards: &Cards) -> WorkspaceDetail {
         agent_card: item.agent_card,
         card_signature: item.card_signature,
         collapsed: item.collapsed,
+        delivery_mode: item.delivery_mode,
         forwarded_to: item.forwarded_to,
         id: item.id,
         last_error_rate: item.last_error_rate,

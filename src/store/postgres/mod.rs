@@ -3,6 +3,7 @@
 //! A batch of changes costs a constant number of statements, however many workspaces it touches;
 //! rows are locked in the order of their ids, and the sequence last and shortest.
 
+mod activity;
 mod agents;
 mod approvals;
 mod codec;

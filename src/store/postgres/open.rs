@@ -23,8 +23,10 @@ const OLDEST: i32 = 150_000;
 const MIGRATIONS: &[Source] = &[
     (1, "structure", include_str!("../../../migrations/postgres/0001_structure.sql")),
     (2, "key custody", include_str!("../../../migrations/postgres/0002_key_custody.sql")),
+    (3, "activity", include_str!("../../../migrations/postgres/0003_activity.sql")),
     (4, "messages", include_str!("../../../migrations/postgres/0004_messages.sql")),
     (5, "approvals", include_str!("../../../migrations/postgres/0005_approvals.sql")),
+    (6, "delivery mode", include_str!("../../../migrations/postgres/0006_delivery_mode.sql")),
     (7, "delegations", include_str!("../../../migrations/postgres/0007_delegations.sql")),
 ];
 

@@ -80,8 +80,8 @@ impl StructureStore for PgStore {
         limit: usize,
     ) -> Result<Vec<IndexRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, parent_id, forwarded_to, status::text AS status_text, runtime, url,
-                 budget_limit, max_concurrent_tasks,
+            "SELECT id, name, parent_id, forwarded_to, status::text AS status_text, runtime, url,
+                 delivery_mode, budget_limit, max_concurrent_tasks,
                  CASE WHEN agent_card ?| ARRAY['supportedInterfaces', 'protocolVersion']
                      THEN jsonb_build_object(
                          'supportedInterfaces', agent_card -> 'supportedInterfaces',

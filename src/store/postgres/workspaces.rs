@@ -7,7 +7,7 @@ use isomer_actors::domain::beat::Vitals;
 use isomer_actors::domain::change::{Change, Head};
 use isomer_actors::domain::dialect::Dialect;
 use isomer_actors::domain::ids::WorkspaceId;
-use isomer_actors::domain::record::{Access, Record};
+use isomer_actors::domain::record::{Access, DeliveryMode, Record};
 use isomer_actors::domain::status::Status;
 use isomer_actors::indexes::{EXTERNAL, HERMES, HOSTED};
 use isomer_actors::ports::{IndexRow, Outline, OutlineRow, StoreError};
@@ -37,6 +37,7 @@ pub fn record(row: &PgRow, operation: &'static str) -> Result<Record, StoreError
         max_concurrent_tasks: c.get("max_concurrent_tasks")?,
         awareness_namespace: c.get("awareness_namespace")?,
         source_bundle_id: c.get("source_bundle_id")?,
+        delivery_mode: c.parsed("delivery_mode", DeliveryMode::parse)?,
         created_at: c.get("created_at")?,
     })
 }
@@ -102,6 +103,7 @@ pub fn index_row(row: &PgRow, operation: &'static str) -> Result<IndexRow, Store
     let dialect = Dialect::of_card(spoken.as_ref(), url.as_deref());
     Ok(IndexRow {
         id: c.workspace("id")?,
+        name: c.get("name")?,
         parent_id: c.opt_workspace("parent_id")?,
         forwarded_to: c.opt_workspace("forwarded_to")?,
         status: c.parsed("status_text", Status::parse)?,
@@ -110,6 +112,7 @@ pub fn index_row(row: &PgRow, operation: &'static str) -> Result<IndexRow, Store
         hermes: c.get::<Option<&str>>("runtime")? == Some(HERMES),
         had_tokens: c.get("had_tokens")?,
         url,
+        delivery_mode: c.parsed("delivery_mode", DeliveryMode::parse)?,
         budget_limit: c.get("budget_limit")?,
         max_concurrent_tasks: c.get("max_concurrent_tasks")?,
         dialect: Some(dialect),
@@ -142,10 +145,11 @@ pub async fn lock(
 const COLUMNS: &str = "UNNEST($1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[],
         $6::uuid[], $7::uuid[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[],
         $13::int[], $14::text[], $15::text[], $16::timestamptz[], $17::timestamptz[],
-        $18::bigint[], $19::bytea[], $20::boolean[], $21::text[])
+        $18::bigint[], $19::bytea[], $20::boolean[], $21::text[], $22::text[])
     AS b (id, name, role, tier, status, parent_id, forwarded_to, url, runtime, workspace_dir,
         workspace_access, budget_limit, max_concurrent_tasks, awareness_namespace,
-        source_bundle_id, created_at, updated_at, version, chain_hash, card_given, agent_card)";
+        source_bundle_id, created_at, updated_at, version, chain_hash, card_given, agent_card,
+        delivery_mode)";
 
 /// Inserts the rows of changes that create.
 pub async fn insert(
@@ -157,11 +161,11 @@ pub async fn insert(
         "INSERT INTO workspaces (id, name, role, tier, status, parent_id, forwarded_to, url,
              runtime, workspace_dir, workspace_access, budget_limit, max_concurrent_tasks,
              awareness_namespace, source_bundle_id, created_at, updated_at, version, chain_hash,
-             agent_card)
+             agent_card, delivery_mode)
          SELECT id, name, role, tier, status::workspace_status, parent_id, forwarded_to, url,
              runtime, workspace_dir, workspace_access, budget_limit, max_concurrent_tasks,
              awareness_namespace, source_bundle_id, created_at, updated_at, version, chain_hash,
-             agent_card::jsonb
+             agent_card::jsonb, delivery_mode
          FROM {COLUMNS}"
     );
     write(connection, sql, changes, operation).await
@@ -181,7 +185,7 @@ pub async fn update(
              budget_limit = b.budget_limit, max_concurrent_tasks = b.max_concurrent_tasks,
              awareness_namespace = b.awareness_namespace, source_bundle_id = b.source_bundle_id,
              created_at = b.created_at, updated_at = b.updated_at, version = b.version,
-             chain_hash = b.chain_hash,
+             chain_hash = b.chain_hash, delivery_mode = b.delivery_mode,
              agent_card = CASE WHEN b.card_given THEN b.agent_card::jsonb ELSE w.agent_card END
          FROM {COLUMNS} WHERE w.id = b.id"
     );
@@ -230,6 +234,7 @@ async fn write(
         .bind(heads.iter().map(|head| head.hash.to_vec()).collect::<Vec<_>>())
         .bind(changes.iter().map(|change| change.card.is_some()).collect::<Vec<_>>())
         .bind(cards)
+        .bind(each(|row| Some(row.delivery_mode.as_str().to_owned())))
         .execute(connection)
         .await
         .map(|_| ())
@@ -292,6 +297,7 @@ pub async fn purge(
     .map_err(|error| classify(operation, error))?;
     for sql in [
         "DELETE FROM agents WHERE workspace_id = ANY($1)",
+        "DELETE FROM activity_logs WHERE workspace_id = ANY($1)",
         "DELETE FROM workspace_secrets WHERE workspace_id = ANY($1)",
         "DELETE FROM data_keys WHERE workspace_id = ANY($1)",
         "UPDATE workspaces SET parent_id = NULL WHERE parent_id = ANY($1)",

@@ -137,7 +137,8 @@ impl DelegationStore for SqliteStore {
             "SELECT d.* FROM delegations d LEFT JOIN a2a_queue q ON q.id = d.id
              WHERE d.kind = 'delegated' AND d.status IN ('pending', 'dispatched', 'queued')
                  AND d.updated_at < $1
-                 AND (q.id IS NULL OR q.status IN ('completed', 'dropped', 'failed', 'expired'))
+                 AND (q.id IS NULL OR q.status IN ('completed', 'dropped', 'failed', 'expired')
+                     OR (q.status = 'queued' AND d.status <> 'queued'))
              ORDER BY d.id LIMIT $2",
         )
         .bind(time(before))

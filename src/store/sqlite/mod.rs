@@ -3,6 +3,7 @@
 //! WAL with `synchronous = FULL`: what is acknowledged survives a power cut. Readers have a pool
 //! of their own and never wait for the writer.
 
+mod activity;
 mod agents;
 mod approvals;
 mod codec;

@@ -26,8 +26,10 @@ const BUSY_LIMIT: Duration = Duration::from_secs(3);
 const MIGRATIONS: &[Source] = &[
     (1, "structure", include_str!("../../../migrations/sqlite/0001_structure.sql")),
     (2, "key custody", include_str!("../../../migrations/sqlite/0002_key_custody.sql")),
+    (3, "activity", include_str!("../../../migrations/sqlite/0003_activity.sql")),
     (4, "messages", include_str!("../../../migrations/sqlite/0004_messages.sql")),
     (5, "approvals", include_str!("../../../migrations/sqlite/0005_approvals.sql")),
+    (6, "delivery mode", include_str!("../../../migrations/sqlite/0006_delivery_mode.sql")),
     (7, "delegations", include_str!("../../../migrations/sqlite/0007_delegations.sql")),
 ];
 

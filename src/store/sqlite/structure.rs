@@ -68,8 +68,8 @@ impl StructureStore for SqliteStore {
         limit: usize,
     ) -> Result<Vec<IndexRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, parent_id, forwarded_to, status, runtime, url,
-                 budget_limit, max_concurrent_tasks,
+            "SELECT id, name, parent_id, forwarded_to, status, runtime, url,
+                 delivery_mode, budget_limit, max_concurrent_tasks,
                  CASE WHEN json_valid(agent_card)
                      AND (json_type(agent_card, '$.supportedInterfaces') IS NOT NULL
                          OR json_type(agent_card, '$.protocolVersion') IS NOT NULL)

@@ -5,7 +5,7 @@ use isomer_actors::domain::beat::Vitals;
 use isomer_actors::domain::change::{Change, Head};
 use isomer_actors::domain::dialect::Dialect;
 use isomer_actors::domain::ids::WorkspaceId;
-use isomer_actors::domain::record::{Access, Record};
+use isomer_actors::domain::record::{Access, DeliveryMode, Record};
 use isomer_actors::domain::status::Status;
 use isomer_actors::indexes::{EXTERNAL, HERMES, HOSTED};
 use isomer_actors::ports::{IndexRow, Outline, OutlineRow, StoreError};
@@ -34,6 +34,7 @@ pub fn record(row: &SqliteRow, operation: &'static str) -> Result<Record, StoreE
         max_concurrent_tasks: c.get("max_concurrent_tasks")?,
         awareness_namespace: c.get("awareness_namespace")?,
         source_bundle_id: c.get("source_bundle_id")?,
+        delivery_mode: c.parsed("delivery_mode", DeliveryMode::parse)?,
         created_at: c.time("created_at")?,
     })
 }
@@ -98,6 +99,7 @@ pub fn index_row(row: &SqliteRow, operation: &'static str) -> Result<IndexRow, S
     let dialect = Dialect::of_card(spoken.as_ref(), url.as_deref());
     Ok(IndexRow {
         id: c.workspace("id")?,
+        name: c.get("name")?,
         parent_id: c.opt_workspace("parent_id")?,
         forwarded_to: c.opt_workspace("forwarded_to")?,
         status: c.parsed("status", Status::parse)?,
@@ -106,6 +108,7 @@ pub fn index_row(row: &SqliteRow, operation: &'static str) -> Result<IndexRow, S
         hermes: c.get::<Option<&str>>("runtime")? == Some(HERMES),
         had_tokens: c.get("had_tokens")?,
         url,
+        delivery_mode: c.parsed("delivery_mode", DeliveryMode::parse)?,
         budget_limit: c.get("budget_limit")?,
         max_concurrent_tasks: c.get("max_concurrent_tasks")?,
         dialect: Some(dialect),
@@ -124,15 +127,15 @@ pub async fn write(
              workspace_access = $11, budget_limit = $12, max_concurrent_tasks = $13,
              awareness_namespace = $14, source_bundle_id = $15, created_at = $16,
              updated_at = $17, version = $18, chain_hash = $19,
-             agent_card = CASE WHEN $20 THEN $21 ELSE agent_card END
+             agent_card = CASE WHEN $20 THEN $21 ELSE agent_card END, delivery_mode = $22
          WHERE id = $1"
     } else {
         "INSERT INTO workspaces (id, name, role, tier, status, parent_id, forwarded_to, url,
              runtime, workspace_dir, workspace_access, budget_limit, max_concurrent_tasks,
              awareness_namespace, source_bundle_id, created_at, updated_at, version,
-             chain_hash, agent_card)
+             chain_hash, agent_card, delivery_mode)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-             $18, $19, CASE WHEN $20 THEN $21 END)"
+             $18, $19, CASE WHEN $20 THEN $21 END, $22)"
     };
     let row = &change.after;
     let head = change.head();
@@ -159,6 +162,7 @@ pub async fn write(
         .bind(head.hash.to_vec())
         .bind(change.card.is_some())
         .bind(card)
+        .bind(row.delivery_mode.as_str())
         .execute(connection)
         .await
         .map(|_| ())
@@ -205,6 +209,8 @@ pub async fn purge(
     .map_err(|error| classify(operation, error))?;
     for sql in [
         "DELETE FROM agents WHERE workspace_id = $1",
+        "DELETE FROM activity_logs WHERE workspace_id = $1",
+        "DELETE FROM workspace_token_usage WHERE workspace_id = $1",
         "DELETE FROM workspace_secrets WHERE workspace_id = $1",
         "DELETE FROM data_keys WHERE workspace_id = $1",
         "DELETE FROM workspace_config WHERE workspace_id = $1",

@@ -4,9 +4,11 @@ use serde_json::{Value, json};
 
 use super::{ids, keep, message, read, send, until};
 use crate::in_both_modes;
+use crate::support::agent::{Agent, Mood};
 use crate::support::{Client, Mode, Server};
 
 in_both_modes!(
+    nothing_is_pushed_to_who_collects,
     an_agent_collects_and_acknowledges,
     what_is_given_back_comes_again,
     waiting_for_mail
@@ -102,6 +104,33 @@ async fn what_is_given_back_comes_again(mode: Mode) {
     let failed = admin.post(&nack, json!({"error": "never", "permanent": true})).await.expect(200);
     assert_eq!((&failed["state"], &failed["last_error"]), (&json!("failed"), &json!("never")));
     assert_eq!(ids(&admin, &id, "?state=failed").await, ["a"]);
+}
+
+async fn nothing_is_pushed_to_who_collects(mode: Mode) {
+    let server = Server::with(mode, &[("MOLECULE_ENV", "development")]).await;
+    let admin = server.admin();
+    let id = admin.create(json!({"name": "poller"})).await;
+    let agent = Agent::start(Mood::Echo).await;
+    let body = json!({
+        "id": id,
+        "url": format!("http://localhost:{}", agent.port),
+        "agent_card": {"name": "poller"},
+        "delivery_mode": "poll",
+    });
+    let registered = server.anonymous().post("/registry/register", body).await.expect(200);
+    let own = server.bearer(registered["auth_token"].as_str().unwrap());
+    let receipt = send(&admin, &id, message("a", "a"), &[]).await.expect(202);
+    assert_eq!(receipt["message"], "workspace collects its messages — request queued");
+    own.beat(&id, json!({"active_tasks": 0})).await.expect(200);
+    assert_eq!(collect(&own, &id, "?wait=10").await.0, ["a"]);
+    assert!(agent.texts().is_empty());
+    // What is given back waits again, and is pushed once its agent wants that.
+    let mid = receipt["message_id"].as_str().unwrap();
+    own.post(&format!("/workspaces/{id}/inbox/{mid}/nack"), json!({})).await.expect(200);
+    admin.patch(&format!("/workspaces/{id}"), json!({"delivery_mode": "push"})).await.expect(200);
+    own.beat(&id, json!({"active_tasks": 0})).await.expect(200);
+    until(&admin, &id, mid, "delivered").await;
+    assert_eq!(agent.texts(), ["a"]);
 }
 
 async fn waiting_for_mail(mode: Mode) {

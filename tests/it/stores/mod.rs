@@ -1,5 +1,6 @@
 //! One conformance suite for both stores, over the ports alone.
 
+mod activity;
 mod approvals;
 mod history;
 mod messages;
@@ -53,5 +54,11 @@ conform! {
         the_outline_has_its_sequence, agents_are_listed_with_their_end;
     messages: messages_are_kept_once_and_read_back, messages_are_leased_by_urgency_and_settled_once,
         leases_end_and_messages_expire;
+    activity: a_row_reads_back_as_it_was_logged,
+        a_batch_may_be_repeated_and_strangers_are_left_out, rows_are_found_by_conditions,
+        pages_have_no_gaps_and_no_doubles, words_and_parts_of_words_are_found,
+        old_rows_are_found_by_their_words, what_is_old_goes, days_may_be_made_side_by_side,
+        a_purge_takes_activity_along, no_body_is_too_much,
+        last_outbound_never_goes_back;
     tokens: tokens_are_counted_found_and_revoked, organisation_tokens;
 }

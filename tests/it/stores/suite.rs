@@ -8,7 +8,7 @@ use isomer_actors::domain::chain;
 use isomer_actors::domain::change::{Change, Draft, Effect, Head, LayoutPatch};
 use isomer_actors::domain::dialect::Dialect;
 use isomer_actors::domain::ids::WorkspaceId;
-use isomer_actors::domain::record::{Folded, Record};
+use isomer_actors::domain::record::{DeliveryMode, Folded, Record};
 use isomer_actors::domain::status::Status;
 use isomer_actors::ports::{
     EventQuery, ListQuery, Outcome, Refusal, Store, StoreError, Viewport, VitalsRow,
@@ -69,6 +69,7 @@ pub async fn a_change_is_written_with_its_events(store: Any) {
         row.role = Some("x".repeat(100_000));
         row.url = Some("http://x".to_owned());
         row.budget_limit = Some(i64::MAX);
+        row.delivery_mode = DeliveryMode::Poll;
     });
     let (after, head) = (change.after.clone(), change.head());
     let outcomes = store.commit(&[vec![change]]).await.unwrap();
@@ -82,6 +83,7 @@ pub async fn a_change_is_written_with_its_events(store: Any) {
         (index.len(), index[0].status, index[0].had_tokens),
         (1, Status::AwaitingAgent, false)
     );
+    assert_eq!(index[0].delivery_mode, DeliveryMode::Poll);
     assert!(store.load_live(None, 10).await.unwrap().is_empty());
     assert!(!store.is_empty().await.unwrap());
 }
