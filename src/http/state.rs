@@ -20,6 +20,7 @@ use super::health::Readiness;
 use super::metrics::HttpMetrics;
 use super::rate_limit::Limits;
 use super::session::Sessions;
+use crate::a2a::card::Cards;
 use crate::chat_files::ChatFiles;
 use crate::config::Config;
 use crate::egress::{Agents, Gate};
@@ -54,6 +55,8 @@ pub struct Shared {
     pub agents: Arc<dyn Agents>,
     /// Bounds the messages under way.
     pub gate: Gate,
+    /// Verifies the signatures of agent cards.
+    pub cards: Cards,
     pub chat_files: ChatFiles,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
