@@ -91,6 +91,7 @@ impl Config {
             a2a_idle: env.seconds("A2A_IDLE_TIMEOUT_SECONDS", 1, 86_400)?.unwrap_or(secs(300)),
             message_ttl: env.seconds("MESSAGE_TTL_SECONDS", 1, 604_800)?.unwrap_or(secs(86_400)),
             mailbox_limit: env.number("MAILBOX_LIMIT", 1, 100_000)?.unwrap_or(1_000) as u32,
+            card_keys: env.card_keys()?,
             chat_files_limit: env.number("CHAT_FILES_LIMIT_MB", 1, 1_000_000)?.unwrap_or(1_024)
                 << 20,
             hosted_agents: env.number("ISOMER_HOSTED_AGENTS", 0, 10_000)?.unwrap_or(64) as usize,

@@ -21,6 +21,7 @@ use super::mcp::Streams;
 use super::metrics::HttpMetrics;
 use super::rate_limit::Limits;
 use super::session::Sessions;
+use crate::a2a::card::Cards;
 use crate::chat_files::ChatFiles;
 use crate::config::Config;
 use crate::egress::{Agents, Gate};
@@ -55,6 +56,8 @@ pub struct Shared {
     pub agents: Arc<dyn Agents>,
     /// Bounds the messages under way.
     pub gate: Gate,
+    /// Verifies the signatures of agent cards.
+    pub cards: Cards,
     pub chat_files: ChatFiles,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,

@@ -1675,6 +1675,12 @@ export interface components {
              */
             y: number;
         };
+        /** @description A card's signature, as it is shown. */
+        CardSignature: {
+            /** @description The id of the key that signed it, or is said to have. */
+            kid?: string;
+            state: components["schemas"]["SignatureState"];
+        };
         /** @description A file that can be attached to a message. */
         ChatFile: {
             /** @description As it was sent, or by the extension. */
@@ -1887,6 +1893,7 @@ export interface components {
         };
         /** @description Where to reach another agent. */
         Discovered: {
+            card_signature: components["schemas"]["CardSignature"] | null;
             /** Format: uuid */
             id: string;
             name: string;
@@ -2599,6 +2606,11 @@ export interface components {
             /** @description 1 to 65,536 bytes. */
             value: string;
         };
+        /**
+         * @description What its signatures make of a card.
+         * @enum {string}
+         */
+        SignatureState: "unsigned" | "verified" | "untrusted" | "invalid";
         /** @description How fast to rotate. */
         StartRotation: {
             /**
@@ -2769,6 +2781,7 @@ export interface components {
              * @description US cents a month.
              */
             budget_limit: number | null;
+            card_signature: components["schemas"]["CardSignature"] | null;
             /** @description Its children are not shown on the canvas. */
             collapsed: boolean;
             /** @description What the agent is doing; empty when idle. */
@@ -2855,6 +2868,7 @@ export interface components {
             active_tasks: number;
             /** @description What the agent says of itself, as it registered; null before. */
             agent_card: unknown;
+            card_signature: components["schemas"]["CardSignature"] | null;
             /** @description Its children are not shown on the canvas. */
             collapsed: boolean;
             /** @description How messages reach the agent. */
