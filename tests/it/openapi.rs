@@ -118,6 +118,7 @@ async fn answers_are_as_described(mode: Mode) {
     activity(&server, &is, &agent).await;
     secrets_and_keys(&server, &is, &agent).await;
     approvals(&server, &is, &agent).await;
+    mcp(&server, &is, &agent).await;
     tokens_and_runtime(&server, &is, &agent).await;
     removal(&server, &is, &agent).await;
     let (checked, least) = (is.checked.borrow().len(), 79);
@@ -304,6 +305,25 @@ async fn secrets_and_keys(server: &Server, is: &Description, agent: &Agent) {
     is.ask(&admin, reseed.expect(202)).await;
     is.ask(&admin, get("/admin/keys", "/admin/keys")).await;
     is.ask(&admin, get("/admin/keys/audit", "/admin/keys/audit")).await;
+}
+
+async fn mcp(server: &Server, is: &Description, agent: &Agent) {
+    let (route, path) = ("/workspaces/{id}/mcp", format!("/workspaces/{}/mcp", agent.id));
+    let tool = |name: &str| json!({"name": name, "arguments": {}});
+    for (method, params) in [
+        ("initialize", json!({})),
+        ("ping", json!({})),
+        ("tools/list", json!({})),
+        ("tools/call", tool("get_workspace_info")),
+        ("tools/call", tool("delegate_task")),
+        ("notifications/initialized", json!({})),
+    ] {
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        is.ask(&agent.client, send(Method::POST, route, &path, body)).await;
+    }
+    let anonymous = server.anonymous();
+    is.ask(&anonymous, send(Method::POST, route, &path, json!({})).expect(401)).await;
+    is.ask(&agent.client, get(route, &path).expect(405)).await;
 }
 
 async fn approvals(server: &Server, is: &Description, agent: &Agent) {

@@ -1,5 +1,7 @@
 //! The tools: what agents are told, and what becomes of the tasks that they give.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -7,7 +9,7 @@ use super::{error, text};
 use crate::in_both_modes;
 use crate::support::agent::{Agent, Mood};
 use crate::support::sockets::Socket;
-use crate::support::{Client, Mode, SOON, Server, eventually};
+use crate::support::{ADMIN, Client, Mode, SOON, Server, eventually};
 
 in_both_modes!(
     peers_and_oneself_are_told,
@@ -58,7 +60,7 @@ async fn peers_and_oneself_are_told(mode: Mode) {
     // Arguments that a tool does not take are no mistake.
     let info = parsed(&text(&own, &lead, "get_workspace_info", json!({"x": 1})).await);
     let expected =
-        json!({"id": lead, "name": "lead", "role": "Leads", "status": "online", "tier": 1});
+        json!({"id": lead, "name": "lead", "role": "Leads", "status": "online", "tier": 3});
     assert_eq!(info, expected);
     let info = parsed(&text(&admin, &worker, "get_workspace_info", json!({})).await);
     assert_eq!(info["parent_id"], lead.as_str());
@@ -129,6 +131,26 @@ async fn whoever_finds_nobody_is_told_how_to_wait(mode: Mode) {
         let ask = json!({"workspace_id": removed, "task": "x"});
         assert_eq!(error(&own, &lead, tool, ask).await.0, -32000);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_is_waited_for_so_long() {
+    let server = Server::with(Mode::Embedded, &LOCAL).await;
+    let (lead, _, agent, worker) = team(&server, Mood::Slow(Duration::from_secs(300))).await;
+    let params =
+        json!({"name": "delegate_task", "arguments": {"workspace_id": worker, "task": "x"}});
+    let asked = reqwest::Client::new()
+        .post(format!("{}{}", server.address, super::path(&lead)))
+        .bearer_auth(ADMIN)
+        .body(super::request("tools/call", params).to_string())
+        .send();
+    let reply = tokio::time::timeout(Duration::from_secs(60), asked).await.unwrap().unwrap();
+    let told = reply.text().await.unwrap();
+    assert!(
+        told.contains("no answer within 30 s") && told.contains("delegate_task_async"),
+        "{told}"
+    );
+    assert_eq!(agent.texts(), ["x"]);
 }
 
 async fn a_task_for_later_comes_to_its_end(mode: Mode) {
