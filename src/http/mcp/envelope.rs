@@ -41,8 +41,8 @@ pub enum Call {
     /// With the version that the client would like to speak.
     Initialize(Option<ProtocolVersion>),
     Ping,
-    ListTools,
-    CallTool(CallToolRequestParams),
+    Tools,
+    Tool(CallToolRequestParams),
 }
 
 /// Reads the first JSON value of a body (contract 00 §1).
@@ -89,7 +89,7 @@ fn call(method: &str, params: Option<Value>) -> Result<Call, ErrorData> {
     match method {
         InitializeResultMethod::VALUE => initialize(object("params", params)?),
         PingRequestMethod::VALUE => Ok(Call::Ping),
-        ListToolsRequestMethod::VALUE => object("params", params).map(|_| Call::ListTools),
+        ListToolsRequestMethod::VALUE => object("params", params).map(|_| Call::Tools),
         CallToolRequestMethod::VALUE => call_tool(object("params", params)?),
         _ => {
             let text = format!("method not found: {}", echo(method));
@@ -117,7 +117,7 @@ fn call_tool(mut params: JsonObject) -> Result<Call, ErrorData> {
         Some(_) => return Err(bad_params("name", "expected a string")),
     };
     let arguments = object("arguments", params.remove("arguments"))?;
-    Ok(Call::CallTool(CallToolRequestParams::new(name).with_arguments(arguments)))
+    Ok(Call::Tool(CallToolRequestParams::new(name).with_arguments(arguments)))
 }
 
 fn object(field: &str, value: Option<Value>) -> Result<JsonObject, ErrorData> {

@@ -28,7 +28,7 @@ pub fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// Counts a call of somebody whom the gate let in; returns the headers that tell how many are
 /// left, or the 429.
-pub fn count(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<HeaderMap, Response> {
+pub fn count(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<HeaderMap, Box<Response>> {
     let verdict = match bearer(headers) {
         Some(text) => app.limits.mcp(token::hash(text)),
         None => app.limits.mcp_session(caller.peer),
@@ -44,7 +44,7 @@ pub fn count(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<HeaderMa
             let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "MCP rate limit exceeded")
                 .with("retry_after", wait.as_secs().max(1))
                 .retry_after(wait);
-            Err((told, error).into_response())
+            Err(Box::new((told, error).into_response()))
         }
     }
 }

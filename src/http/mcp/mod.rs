@@ -140,10 +140,10 @@ async fn perform(app: &App, id: &str, call: Call) -> Result<ServerResult, ErrorD
     match call {
         Call::Initialize(version) => Ok(ServerResult::InitializeResult(welcome(version))),
         Call::Ping => Ok(ServerResult::EmptyResult(EmptyResult {})),
-        Call::ListTools => Ok(ServerResult::ListToolsResult(ListToolsResult::with_all_items(
+        Call::Tools => Ok(ServerResult::ListToolsResult(ListToolsResult::with_all_items(
             tools::list(&app.config),
         ))),
-        Call::CallTool(params) => {
+        Call::Tool(params) => {
             let text = tools::call(app, found(app, id), params).await?;
             let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
             // The contract's results have nothing but their content.
@@ -241,7 +241,7 @@ async fn enter(
         return Err(ApiError::unauthorized(MISSING).into_response());
     }
     let actor = caller.workspace(app, id).await.map_err(IntoResponse::into_response)?;
-    let told = limit::count(app, caller, headers)?;
+    let told = limit::count(app, caller, headers).map_err(|refused| *refused)?;
     Ok((actor, told))
 }
 
