@@ -12,6 +12,7 @@
 //! only 1.0 spellings of roles, parts and states. What this agent serves of
 //! both generations is a few hundred lines of pure, property-tested code.
 
+mod answers;
 mod card;
 mod identity;
 mod membership;

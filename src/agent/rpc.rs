@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::answers::Answers;
 use super::model::{Model, ModelError};
 use super::protocol::{
     Call, Code, Generation, Message, Prompt, Reply, Request, RpcError, Task, TaskState, fresh_id,
@@ -37,6 +38,7 @@ pub(super) struct Agent {
     mind: Mind,
     vitals: Arc<Vitals>,
     tasks: Tasks,
+    answers: Answers,
     calls: Arc<Semaphore>,
     streams: TaskTracker,
 }
@@ -58,6 +60,7 @@ impl Agent {
             mind,
             vitals: Arc::new(Vitals::new()),
             tasks: Tasks::default(),
+            answers: Answers::default(),
             calls: Arc::new(Semaphore::new(MAX_CALLS)),
             streams: TaskTracker::new(),
         })
@@ -118,7 +121,7 @@ impl Agent {
             Mind::Echo => prompt.text,
             Mind::Model(model) => {
                 guard.announce();
-                match model.answer(&prompt.text).await {
+                match self.think(model, &prompt).await {
                     Ok(text) => text,
                     Err(error) => {
                         let error = error.to_string();
@@ -131,6 +134,14 @@ impl Agent {
         guard.succeeded();
         let context_id = prompt.context_id.unwrap_or_else(fresh_id);
         Ok(Reply::Message(Message::new(context_id, text)).render(generation))
+    }
+
+    /// Asks the model once a message, however often that is delivered. A caller who leaves hands
+    /// the work over to the next one with the same message.
+    async fn think(&self, model: &Model, prompt: &Prompt) -> Result<String, ModelError> {
+        let Some(id) = &prompt.message_id else { return model.answer(&prompt.text).await };
+        let answer = self.answers.to(id, &prompt.text);
+        answer.get_or_try_init(|| model.answer(&prompt.text)).await.cloned()
     }
 
     /// An echo is one message. A model's answer is a task: its artifact grows

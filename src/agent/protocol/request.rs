@@ -25,6 +25,8 @@ pub(in crate::agent) enum Request {
 pub(in crate::agent) struct Prompt {
     /// The text parts, one per line.
     pub text: String,
+    /// What its sender calls the message; the same when it is delivered again.
+    pub message_id: Option<String>,
     /// To be repeated in the answer; a fresh one is made when absent.
     pub context_id: Option<String>,
     /// The task this message wants to continue.
@@ -155,6 +157,7 @@ fn prompt(params: &Object) -> Refused<Prompt> {
     }
     Ok(Prompt {
         text: texts.join("\n"),
+        message_id: optional(message, "messageId")?,
         context_id: optional(message, "contextId")?,
         task_id: optional(message, "taskId")?,
     })
@@ -209,7 +212,12 @@ mod tests {
             let message = json!({"role": "user", "parts": [part], "contextId": "c"});
             let call = read(&call(method, json!({"message": message}))).unwrap();
             assert_eq!((call.id, call.generation), (json!(7), generation));
-            let prompt = Prompt { text: "hi".into(), context_id: Some("c".into()), task_id: None };
+            let prompt = Prompt {
+                text: "hi".into(),
+                message_id: None,
+                context_id: Some("c".into()),
+                task_id: None,
+            };
             assert_eq!(call.request, Request::Send(prompt));
         }
     }

@@ -140,6 +140,23 @@ async fn an_answer_is_streamed_as_a_task_that_can_be_read_afterwards() {
 }
 
 #[tokio::test]
+async fn a_message_that_is_delivered_again_is_not_thought_about_again() {
+    let (platform, model) = (FakePlatform::start(), FakeModel::start(Script::Answer));
+    let (_running, url) = serving(&platform, thinking(&platform, &model)).await;
+    let message = |id: &str| {
+        let mut params = old_message("Hi");
+        params["message"]["messageId"] = json!(id);
+        params
+    };
+    let before = model.asked.lock().len();
+    for id in ["one", "one", "two"] {
+        let answer = call(&url, "message/send", message(id)).await;
+        assert_eq!(answer["result"]["parts"][0]["text"], "Hello you");
+    }
+    assert_eq!(model.asked.lock().len() - before, 2);
+}
+
+#[tokio::test]
 async fn an_endpoint_that_does_not_stream_still_answers_a_stream() {
     let (platform, model) = (FakePlatform::start(), FakeModel::start(Script::AnswerWhole));
     let (_running, url) = serving(&platform, thinking(&platform, &model)).await;

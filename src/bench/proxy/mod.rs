@@ -30,6 +30,9 @@ const TARGETS: usize = 16;
 /// Each is warmed up for so long.
 const WARM: Duration = Duration::from_secs(1);
 
+/// Seconds: longer than the longest run.
+const LIVENESS_TTL: &str = "86400";
+
 /// How to measure.
 #[derive(Clone, Debug, Args)]
 pub struct ProxyArgs {
@@ -80,10 +83,9 @@ pub async fn run(args: ProxyArgs) -> Result<(), BenchError> {
 async fn measure(args: &ProxyArgs, folder: &Path) -> Result<(), BenchError> {
     let admin = token::random_text().map_err(|_| BenchError::Randomness)?;
     let mut command = server_command(&admin, &folder.join("data"))?;
-    let server = Process::start("server", {
-        command.env("MOLECULE_ENV", "development");
-        command
-    })?;
+    // Nobody beats here, and nobody is to be found silent.
+    command.env("MOLECULE_ENV", "development").env("LIVENESS_TTL", LIVENESS_TTL);
+    let server = Process::start("server", command)?;
     let agent = Process::start("agent", command_of("agent")?)?;
     let nginx = Nginx::start(&args.nginx, agent.address, folder, args.connections).await?;
     let ways: [Way; 3] = [

@@ -24,8 +24,8 @@ const FORM_LIMIT: Duration = Duration::from_secs(600);
 const MAX_AHEAD: u64 = 64 * 1024;
 /// How much of a form that is refused is read and thrown away, and for how long: a client that is
 /// still sending when the connection closes sees that, and not the answer (RFC 9112 §9.6).
-const LINGER_BYTES: u64 = 32 << 20;
-const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: u64 = 64 << 20;
+const LINGER: Duration = Duration::from_secs(10);
 
 /// Why a form was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -142,7 +142,8 @@ async fn failures_say_why(mode: Mode) {
         (
             "hangs up",
             "\r\n".to_owned(),
-            503,
+            // It waits, and is tried again.
+            202,
             "the agent did not answer in time, or closed the connection",
             None,
         ),
@@ -167,7 +168,7 @@ async fn failures_say_why(mode: Mode) {
     assert_eq!(item["error_detail"], "the agent cannot be reached");
     // What was never sent to an agent leaves no row.
     let away = admin.create(json!({"name": "away"})).await;
-    send(&admin, &away, message("message/send", "x")).await.expect(503);
+    send(&admin, &away, message("message/send", "x")).await.expect(202);
     assert!(list(&admin, &away, "").await.is_empty());
 
     // An answer that is no JSON is there, and null.

@@ -137,9 +137,16 @@ async fn canaries_stay_where_they_belong(mode: Mode) {
 async fn dump(server: &Server) -> String {
     if server.mode == Mode::Embedded {
         let mut all = String::new();
-        for file in std::fs::read_dir(server.folder.path().join("data")).unwrap() {
-            let bytes = std::fs::read(file.unwrap().path()).unwrap();
-            all.push_str(&String::from_utf8_lossy(&bytes));
+        let mut folders = vec![server.folder.path().join("data")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    all.push_str(&String::from_utf8_lossy(&std::fs::read(path).unwrap()));
+                }
+            }
         }
         return all;
     }
