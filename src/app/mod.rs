@@ -293,6 +293,7 @@ fn shared(
         store,
         clock: Arc::new(SystemClock),
         limits: Limits::new(config.http.rate_limit),
+        mcp_streams: http::mcp::Streams::default(),
         metrics: HttpMetrics::new(&registry)?,
         config: config.clone(),
         admin_token,

@@ -52,6 +52,8 @@ pub struct Config {
     /// `ISOMER_HOSTED_AGENTS` (64): agents that this server runs itself at most; 0 for none.
     pub hosted_agents: usize,
     pub approvals: ApprovalsConfig,
+    /// `MOLECULE_MCP_ALLOW_SEND_MESSAGE` (0): agents may speak to people through MCP.
+    pub mcp_send_message: bool,
 }
 
 /// The edge.

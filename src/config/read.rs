@@ -96,6 +96,7 @@ impl Config {
                 << 20,
             hosted_agents: env.number("ISOMER_HOSTED_AGENTS", 0, 10_000)?.unwrap_or(64) as usize,
             approvals: env.approvals()?,
+            mcp_send_message: env.flag("MOLECULE_MCP_ALLOW_SEND_MESSAGE")?.unwrap_or(false),
         })
     }
 }
@@ -391,6 +392,7 @@ mod tests {
             ("ISOMER_HOSTED_AGENTS", "many"),
             ("APPROVAL_TIMEOUT_SECONDS", "0"),
             ("APPROVALS_TWO_PERSON", "perhaps"),
+            ("MOLECULE_MCP_ALLOW_SEND_MESSAGE", "sometimes"),
             ("A2A_IDLE_TIMEOUT_SECONDS", "0"),
             ("MESSAGE_TTL_SECONDS", "604801"),
             ("MAILBOX_LIMIT", "0"),

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::canvas::digest::Digests;
 use super::health::Readiness;
+use super::mcp::Streams;
 use super::metrics::HttpMetrics;
 use super::rate_limit::Limits;
 use super::session::Sessions;
@@ -65,6 +66,8 @@ pub struct Shared {
     pub admin_token: SecretString,
     pub sessions: Sessions,
     pub limits: Limits,
+    /// The streams of MCP that are open.
+    pub mcp_streams: Streams,
     pub metrics: HttpMetrics,
     pub registry: Registry,
     pub readiness: Readiness,

@@ -4,6 +4,7 @@
 //! agent that is there. A client that leaves takes the call to the agent with it.
 
 mod announce;
+pub mod ask;
 mod caller;
 mod courier;
 mod envelope;

@@ -24,7 +24,7 @@ use super::state::App;
 /// Rows in a list (contract 04 §2.5).
 const ROWS: usize = 50;
 /// Longest task, in bytes: it has to fit into a message that waits.
-const MAX_TASK: usize = 512 << 10;
+pub const MAX_TASK: usize = 512 << 10;
 /// Longest idempotency key and delegation id, in bytes.
 const MAX_KEY: usize = 255;
 /// Longest error and result that an agent reports, in bytes.
@@ -212,7 +212,8 @@ async fn list(State(app): State<App>, caller: Caller, Path(id): Path<String>) ->
     Ok(ok(&rows))
 }
 
-fn new(
+/// Returns a delegation that is yet to be kept.
+pub fn new(
     app: &App,
     (source, target): (WorkspaceId, WorkspaceId),
     task: String,
