@@ -85,22 +85,6 @@ function parse(text: string): unknown {
   }
 }
 
-/** Asks for what the document does not have. Fails as the client does. */
-export async function request<T>(
-  method: "GET" | "POST",
-  path: string,
-  body?: unknown,
-  limitMs = LIMIT_MS,
-): Promise<{ body: T; status: number; headers: Headers }> {
-  const json = body === undefined ? {} : { body: JSON.stringify(body) };
-  const headers = { "Content-Type": "application/json" };
-  const url = new URL(path, globalThis.location?.origin ?? "http://localhost");
-  const response = await patient(new Request(url, { method, headers, ...json }), limitMs);
-  const parsed = parse(await response.text());
-  if (!response.ok) throw errorOf(response, parsed);
-  return { body: parsed as T, status: response.status, headers: response.headers };
-}
-
 /** The body of an answer that was not refused. */
 export function bodyOf<T>(answer: { data?: T }): T {
   return answer.data as T;

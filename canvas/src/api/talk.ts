@@ -1,6 +1,10 @@
 /** Messages, what was done with them, and approvals: one function a call. */
 
-import { request } from "./http";
+import { bodyOf, server, soon, within } from "./http";
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+type Narrow<T, N> = Omit<T, keyof N> & N;
 
 /** An agent may think for long; in milliseconds. */
 const ANSWER_MS = 120_000;
@@ -14,23 +18,7 @@ export interface Page<T> {
 }
 
 /** A row of the activity log. Whatever agents wrote into it is of any shape. */
-export interface ActivityRow {
-  id: string;
-  workspace_id: string;
-  activity_type: string;
-  /** The workspace it came from; `null`: a person. */
-  source_id: string | null;
-  target_id: string | null;
-  method: string | null;
-  summary: string | null;
-  duration_ms: number | null;
-  status: string;
-  error_detail: string | null;
-  created_at: string;
-  request_body?: unknown;
-  response_body?: unknown;
-  tool_trace?: unknown;
-}
+export type ActivityRow = Schemas["Activity"];
 
 export interface ActivityFilter {
   type?: string;
@@ -45,101 +33,47 @@ export const MESSAGE_STATES = [
   "failed",
   "expired",
   "cancelled",
-] as const;
+] as const satisfies readonly Schemas["MessageState"][];
 export type MessageState = (typeof MESSAGE_STATES)[number];
 
 /** A message that had or has to wait. */
-export interface MailboxMessage {
-  id: string;
-  state: MessageState;
-  attempts: number;
-  created_at: string;
-  updated_at: string;
-  last_error: string | null;
-  workspace_id: string;
-  source_id: string | null;
-  method: string;
-  priority: number;
-  expires_at: string | null;
-  /** The `messageId` that its sender gave it. */
-  message_key: string | null;
-}
-
-export interface MailboxDetail extends MailboxMessage {
-  body: unknown;
-  response: unknown;
-}
-
+export type MailboxMessage = Schemas["MessageItem"];
+/** The same with what was sent and what was answered. */
+export type MailboxDetail = Narrow<Schemas["MessageDetail"], { body: unknown; response: unknown }>;
 /** A row of `GET …/delegations`; a delegation mostly has two. */
-export interface DelegationRow {
-  id: string;
-  source_id: string;
-  target_id: string;
-  summary: string | null;
-  status: string;
-  created_at: string;
-  delegation_id?: string;
-  error?: string;
-  response_preview?: string;
-}
-
-export interface Decision {
-  decision: string;
-  decided_by: string;
-  decided_by_identity?: string;
-  decided_at: string;
-}
-
+export type DelegationRow = Schemas["DelegationRow"];
 /** Something that an agent may do only when a person agrees. */
-export interface Approval {
-  id: string;
-  workspace_id: string;
-  workspace_name: string;
-  action: string;
-  reason: string | null;
-  status: string;
-  created_at: string;
-  /** From then on it counts as denied. */
-  expires_at?: string | null;
-  context?: unknown;
-  decisions?: Decision[];
-  /** How many have approved, and how many must. */
-  approvals?: number;
-  approvals_required?: number;
+export type Approval = Narrow<Schemas["Approval"], { context: unknown; workspace_name: string }>;
+export type Decision = Schemas["ApprovalDecision"];
+export type Decided = Schemas["ApprovalDecided"];
+
+function page<T>(answer: { data?: unknown; response: Response }): Page<T> {
+  return { items: answer.data as T[], next: answer.response.headers.get(NEXT) };
 }
 
-const of = (id: string, rest: string) => `/workspaces/${encodeURIComponent(id)}/${rest}`;
+const cursorOf = (cursor: string | null) => (cursor === null ? {} : { cursor });
 
-function asked(filter: Readonly<Record<string, string | number | null | undefined>>): string {
-  const query = new URLSearchParams();
-  for (const [key, value] of Object.entries(filter)) if (value) query.set(key, String(value));
-  return query.size > 0 ? `?${query}` : "";
-}
-
-async function page<T>(path: string): Promise<Page<T>> {
-  const { body, headers } = await request<T[]>("GET", path);
-  return { items: Array.isArray(body) ? body : [], next: headers.get(NEXT) };
-}
-
-export function activity(
+export async function activity(
   id: string,
   filter: ActivityFilter,
   limit: number,
   cursor: string | null = null,
 ): Promise<Page<ActivityRow>> {
-  return page(of(id, `activity${asked({ ...filter, limit, cursor })}`));
+  const params = { path: { id }, query: { ...filter, limit, ...cursorOf(cursor) } };
+  return page(await server.GET("/workspaces/{id}/activity", { params, ...soon() }));
 }
 
 /** Where the activity of a workspace is downloaded from, a JSON object a line. */
-export const activityExport = (id: string, type: string | undefined) =>
-  of(id, `activity/export${asked({ type })}`);
+export function activityExport(id: string, type: string | undefined): string {
+  const query = type === undefined ? "" : `?${new URLSearchParams({ type })}`;
+  return `/workspaces/${encodeURIComponent(id)}/activity/export${query}`;
+}
 
 /** What is found of a workspace, in the shape of its rows. */
 export async function searchSession(id: string, q: string, limit: number): Promise<ActivityRow[]> {
-  type Found = { kind: string; label: string; content: string | null };
-  type Item = Omit<ActivityRow, "activity_type" | "summary"> & Found;
-  const { items } = await page<Item>(of(id, `session-search${asked({ q, limit })}`));
-  return items.map(({ label, content, ...rest }) => ({
+  const params = { path: { id }, query: { q, limit } };
+  const found = bodyOf(await server.GET("/workspaces/{id}/session-search", { params, ...soon() }));
+  return found.map(({ label, content, ...rest }) => ({
     ...rest,
     activity_type: label,
     summary: content,
@@ -151,24 +85,17 @@ export async function searchSession(id: string, q: string, limit: number): Promi
 }
 
 /** What `POST …/a2a` says: the agent's answer, or that the message waits. */
-export type Sent =
-  | { waits: false; reply: unknown }
-  | { waits: true; messageId: string; queueDepth: number };
+export type Sent = { waits: false; reply: unknown } | { waits: true; messageId: string };
 
 /** Sends a message to an agent. It may take minutes, and fails as every call does. */
 export async function sendMessage(id: string, message: unknown): Promise<Sent> {
-  const sent = await request<Record<string, unknown>>(
-    "POST",
-    of(id, "a2a"),
-    { method: "message/send", params: { message } },
-    ANSWER_MS,
-  );
-  const { queued, message_id: key, queue_id, queue_depth: depth } = sent.body ?? {};
-  const messageId = typeof key === "string" ? key : queue_id;
-  if (sent.status === 202 && queued === true && typeof messageId === "string") {
-    return { waits: true, messageId, queueDepth: typeof depth === "number" ? depth : 1 };
-  }
-  return { waits: false, reply: sent.body };
+  const { data, response } = await server.POST("/workspaces/{id}/a2a", {
+    params: { path: { id } },
+    body: { method: "message/send", params: { message } },
+    ...within(ANSWER_MS),
+  });
+  if (response.status !== 202) return { waits: false, reply: data };
+  return { waits: true, messageId: (data as Schemas["MessageReceipt"]).message_id };
 }
 
 export interface MessageFilter {
@@ -176,45 +103,45 @@ export interface MessageFilter {
   direction?: "in" | "out";
 }
 
-export function messages(
+export async function messages(
   id: string,
   filter: MessageFilter,
   limit: number,
   cursor: string | null = null,
 ): Promise<Page<MailboxMessage>> {
-  return page(of(id, `messages${asked({ ...filter, limit, cursor })}`));
+  const params = { path: { id }, query: { ...filter, limit, ...cursorOf(cursor) } };
+  return page(await server.GET("/workspaces/{id}/messages", { params, ...soon() }));
 }
 
-export async function message(id: string, messageId: string): Promise<MailboxDetail> {
-  const path = of(id, `messages/${encodeURIComponent(messageId)}`);
-  return (await request<MailboxDetail>("GET", path)).body;
+export async function message(id: string, mid: string): Promise<MailboxDetail> {
+  const params = { path: { id, mid } };
+  return bodyOf(await server.GET("/workspaces/{id}/messages/{mid}", { params, ...soon() }));
 }
 
-export async function cancelMessage(id: string, messageId: string): Promise<void> {
-  await request("POST", of(id, `messages/${encodeURIComponent(messageId)}/cancel`), {});
+export async function cancelMessage(id: string, mid: string): Promise<void> {
+  const params = { path: { id, mid } };
+  await server.POST("/workspaces/{id}/messages/{mid}/cancel", { params, ...soon() });
 }
 
 export async function delegations(id: string): Promise<DelegationRow[]> {
-  return (await page<DelegationRow>(of(id, "delegations"))).items;
+  const params = { path: { id } };
+  return bodyOf(await server.GET("/workspaces/{id}/delegations", { params, ...soon() }));
 }
 
 /** The newest 50 that wait for a decision. */
 export async function pendingApprovals(): Promise<Approval[]> {
-  return (await page<Approval>("/approvals/pending")).items;
+  // Lists of several workspaces name them.
+  return bodyOf(await server.GET("/approvals/pending", soon())) as Approval[];
 }
 
-export interface Decided {
-  /** `pending` while more must approve. */
-  status: string;
-  approvals?: number;
-  approvals_required?: number;
-}
-
+/** Decides as a person; the answer is `pending` while more must approve. */
 export async function decideApproval(
-  workspace: string,
-  approval: string,
+  id: string,
+  approval_id: string,
   decision: "approved" | "denied",
 ): Promise<Decided> {
-  const path = of(workspace, `approvals/${encodeURIComponent(approval)}/decide`);
-  return (await request<Decided>("POST", path, { decision, decided_by: "human" })).body;
+  const params = { path: { id, approval_id } };
+  const body = { decision, decided_by: "human" };
+  const path = "/workspaces/{id}/approvals/{approval_id}/decide";
+  return bodyOf(await server.POST(path, { params, body, ...soon() }));
 }

@@ -22,7 +22,12 @@ import { Rename } from "./Rename";
 import type { FaceNode } from "./scene";
 
 /** Sizes of marks: larger from afar. */
-const MARK = { full: "", simple: "text-lg", name: "px-2.5 text-3xl", painted: "" };
+const MARK = {
+  full: "px-1.5 text-xs",
+  simple: "px-2 text-lg",
+  name: "px-2.5 text-3xl",
+  painted: "px-2.5 text-3xl",
+};
 
 /** One workspace. Reads its own row from the store, so that a change draws this node alone. */
 export const Face = memo(function Face({ id, data, selected }: NodeProps<FaceNode>) {

@@ -1,12 +1,15 @@
 import { useStore } from "@xyflow/react";
 import { useEffect, useRef } from "react";
 import { useEffectiveTheme } from "../shell/theme";
-import { useShownOrg } from "../store/shown";
+import { useApprovals } from "../store/approvals";
+import { useReadOnly, useShownOrg } from "../store/shown";
 import { useView } from "../store/view";
 import { useDimmed } from "./match";
 import { paint } from "./paint";
 import type { Scene } from "./scene";
 import { usePalette } from "./usePalette";
+
+const NOBODY = {};
 
 /** The whole organisation on one canvas, under the board's own viewport. */
 export function Painted({ scene }: { scene: Scene }) {
@@ -20,6 +23,8 @@ export function Painted({ scene }: { scene: Scene }) {
   const palette = usePalette(useEffectiveTheme());
   const selected = useView((view) => view.selected);
   const dimmed = useDimmed();
+  const waiting = useApprovals((state) => state.waiting);
+  const asking = useReadOnly() ? NOBODY : waiting;
   useEffect(() => {
     const frame = requestAnimationFrame(() => {
       const context = canvas.current?.getContext("2d");
@@ -27,7 +32,15 @@ export function Painted({ scene }: { scene: Scene }) {
       resize(canvas.current, width, height);
       const transform = { x, y, zoom };
       const colours = palette();
-      paint(context, { placed: scene.placed, org, palette: colours, transform, selected, dimmed });
+      paint(context, {
+        placed: scene.placed,
+        org,
+        palette: colours,
+        transform,
+        selected,
+        asking,
+        dimmed,
+      });
     });
     return () => cancelAnimationFrame(frame);
   });

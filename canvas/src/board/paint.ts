@@ -17,6 +17,7 @@ export interface Palette {
   line: string;
   ink: string;
   accent: string;
+  warn: string;
   of: Readonly<Record<string, string>>;
 }
 
@@ -33,6 +34,7 @@ export function paletteOf(element: Element): Palette {
     line: read("--line-strong"),
     ink: read("--ink"),
     accent: read("--accent"),
+    warn: read("--warn"),
     of,
   };
 }
@@ -44,6 +46,7 @@ const FACE_FROM = 15;
 const ACROSS_FROM = 110;
 /** Boxes smaller than this are drawn this large, so that nobody disappears. */
 const SMALLEST = 1.5;
+const DOT = 4.5;
 
 export interface Picture {
   placed: readonly Placed[];
@@ -51,6 +54,8 @@ export interface Picture {
   palette: Palette;
   transform: Transform;
   selected: ReadonlySet<string>;
+  /** Workspaces that wait for a person, and for how many answers. */
+  asking?: Readonly<Record<string, number>>;
   /** Workspaces that a search or filter leaves out. */
   dimmed: (id: string) => boolean;
 }
@@ -95,7 +100,26 @@ export function paint(context: CanvasRenderingContext2D, picture: Picture): void
   }
   // Over the members, whose parents come first.
   for (const box of picture.placed) if (box.team) teamTitle(context, picture, box);
+  for (const box of picture.placed) if (picture.asking?.[box.id]) ask(context, picture, box);
   context.globalAlpha = 1;
+}
+
+/** A dot at the corner of who waits for a person: however small the box, it is seen. */
+function ask(
+  context: CanvasRenderingContext2D,
+  { transform, palette }: Picture,
+  box: Placed,
+): void {
+  const x = (box.x + box.width) * transform.zoom + transform.x;
+  const y = box.y * transform.zoom + transform.y;
+  context.globalAlpha = 1;
+  context.beginPath();
+  context.arc(x - 1, y + 1, DOT, 0, 2 * Math.PI);
+  context.fillStyle = palette.warn;
+  context.fill();
+  context.lineWidth = 1.5;
+  context.strokeStyle = palette.surface;
+  context.stroke();
 }
 
 interface Line {

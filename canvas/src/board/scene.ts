@@ -110,6 +110,11 @@ export function seesMore(
   return false;
 }
 
+/** How many messages wait for those below `id`. */
+export function depthBelow(org: Org, tree: Tree, id: string): number {
+  return descendants(tree, id).reduce((sum, one) => sum + (org[one]?.queue_depth ?? 0), 0);
+}
+
 /** From the most to the least worrying. */
 const WORST: readonly Status[] = [
   "failed",

@@ -12,10 +12,11 @@ const MOST = 99;
 export const short = (count: number) => (count > MOST ? `${MOST}+` : String(count));
 
 const MARK =
-  "inline-flex shrink-0 items-center gap-1 rounded-full px-1.5 py-0.5 text-xs font-medium whitespace-nowrap tabular-nums";
+  "inline-flex shrink-0 items-center gap-1 rounded-full py-0.5 font-medium whitespace-nowrap tabular-nums";
 
 interface MarkProps {
   count: number;
+  /** With the size of its text; small unless given. */
   className?: string;
   /** Size of the icon in pixels. */
   size?: number;
@@ -27,7 +28,7 @@ const tip = (text: string, board: boolean | undefined) =>
   board ? { "data-hint": text } : { title: text };
 
 /** How many messages wait for its agent; nothing when none does. */
-export function QueueMark({ count, className, size = 12, board }: MarkProps) {
+export function QueueMark({ count, className = "px-1.5 text-xs", size = 12, board }: MarkProps) {
   const { t } = useTranslation();
   if (count <= 0) return null;
   const text = t("queue_depth", { count });
@@ -45,7 +46,7 @@ export function QueueMark({ count, className, size = 12, board }: MarkProps) {
 }
 
 /** How many approvals it waits for; nothing when none. */
-export function ApprovalMark({ count, className, size = 12, board }: MarkProps) {
+export function ApprovalMark({ count, className = "px-1.5 text-xs", size = 12, board }: MarkProps) {
   const { t } = useTranslation();
   if (count <= 0) return null;
   const text = t("approvals_waiting", { count });

@@ -207,7 +207,7 @@ async fn list(State(app): State<App>, caller: Caller, Path(id): Path<String>) ->
     let delegations = app.store.delegations(source, ROWS).await?;
     let mut rows: Vec<Item> = delegations.iter().flat_map(schema::rows).collect();
     // A result is never behind the request of the same moment: who asks takes the first of both.
-    rows.sort_by(|a, b| (b.created_at, b.is_result).cmp(&(a.created_at, a.is_result)));
+    rows.sort_by_key(|row| std::cmp::Reverse((row.created_at, row.is_result)));
     rows.truncate(ROWS);
     Ok(ok(&rows))
 }

@@ -43,7 +43,7 @@ export const Traffic = memo(function Traffic({ scene }: { scene: Scene }) {
       hidden
       data-testid="traffic"
       data-begun="0"
-      className="pointer-events-none absolute inset-0 z-[3] size-full"
+      className="pointer-events-none absolute inset-0 z-[4] size-full"
     />
   );
 });

@@ -57,7 +57,7 @@ function mail(key: string, fields: Partial<MailboxDetail> = {}): MailboxDetail {
     source_id: null,
     method: "message/send",
     priority: 50,
-    expires_at: null,
+    expires_at: iso(T + 86_400_000),
     message_key: key,
     body: { params: { message: { messageId: key, parts: [{ kind: "text", text: `q ${key}` }] } } },
     response: null,

@@ -92,7 +92,7 @@ describe("delegations", () => {
       status,
       created_at: new Date(T + at).toISOString(),
       ...fields,
-    }) satisfies DelegationRow;
+    }) as DelegationRow;
 
   test("are one each, though they have a row for what was asked and one for its result", () => {
     const list = delegationsOf([
