@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::domain::change::{Draft, Effect, LayoutPatch, NewSecrets};
+use crate::domain::dialect::Dialect;
 use crate::domain::hierarchy::ParentRefused;
 use crate::domain::ids::{Seq, WorkspaceId};
 use crate::domain::record::{Access, DeliveryMode, Record};
@@ -158,6 +159,8 @@ pub struct Destination {
     pub hosted: bool,
     /// Where its agent is.
     pub url: Option<Arc<str>>,
+    /// Which generations of A2A its agent speaks.
+    pub dialect: Dialect,
     /// Whether messages are sent there, or collected.
     pub delivery_mode: DeliveryMode,
     /// What it spent this month has reached its limit.

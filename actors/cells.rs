@@ -11,6 +11,7 @@ use parking_lot::{Mutex, RwLock};
 use ractor::ActorRef;
 
 use crate::domain::beat::Vitals;
+use crate::domain::dialect::Dialect;
 use crate::domain::ids::WorkspaceId;
 use crate::domain::record::DeliveryMode;
 use crate::domain::status::Status;
@@ -25,6 +26,8 @@ pub(crate) struct Route {
     pub(crate) delivery_mode: DeliveryMode,
     pub(crate) budget_limit: Option<i64>,
     pub(crate) max_concurrent_tasks: i32,
+    /// Which generations of A2A its agent speaks, as its card says.
+    pub(crate) dialect: Dialect,
 }
 
 /// The published state of one workspace.
@@ -129,6 +132,10 @@ impl Cell {
         route.delivery_mode = delivery_mode;
         route.budget_limit = budget_limit;
         route.max_concurrent_tasks = tasks;
+    }
+
+    pub(crate) fn set_dialect(&self, dialect: Dialect) {
+        self.route.write().dialect = dialect;
     }
 
     pub(crate) fn set_quarantined(&self, yes: bool) {

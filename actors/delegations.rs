@@ -23,6 +23,8 @@ use crate::ports::DelegationKey;
 
 /// Between two looks for delegations that are stuck.
 const TICK: Duration = Duration::from_secs(5);
+/// The first look after a start: whoever was killed has left nothing under way.
+const SOON: Duration = Duration::from_secs(1);
 /// A delegation that moved so lately is not stuck.
 const STUCK_AFTER: TimeDelta = TimeDelta::seconds(10);
 /// Stuck ones taken on at once.
@@ -79,7 +81,7 @@ impl Actor for Delegations {
         me: ActorRef<DelegationsMsg>,
         (): (),
     ) -> Result<u64, ActorProcessingErr> {
-        me.send_after(TICK, || DelegationsMsg::Tick);
+        me.send_after(SOON, || DelegationsMsg::Tick);
         Ok(0)
     }
 
@@ -129,7 +131,8 @@ impl Delegations {
     async fn look(&self, ticks: u64) {
         let context = self.directory.context();
         let now = context.clock.now();
-        match context.store.stuck_delegations(now - STUCK_AFTER, AT_ONCE).await {
+        let before = if ticks == 1 { now } else { now - STUCK_AFTER };
+        match context.store.stuck_delegations(before, AT_ONCE).await {
             Ok(stuck) => {
                 for delegation in stuck {
                     let keeper = self.clone();

@@ -156,6 +156,7 @@ impl Directory {
             status: cell.status(),
             hosted: cell.is_hosted(),
             url: route.url.filter(|url| !url.is_empty()),
+            dialect: route.dialect,
             delivery_mode: route.delivery_mode,
             budget_exceeded: route.budget_limit.is_some_and(|limit| vitals.monthly_spend >= limit),
             idle_limit: idle.filter(|s| *s > 0).map(|s| Duration::from_secs(s.into())),

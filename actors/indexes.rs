@@ -14,6 +14,7 @@ use tokio::sync::broadcast;
 use crate::api::{Followed, Glimpse, MAX_HOPS};
 use crate::cells::{Cell, Cells};
 use crate::domain::change::{Change, Effect};
+use crate::domain::dialect::Dialect;
 use crate::domain::hierarchy::Hierarchy;
 use crate::domain::ids::WorkspaceId;
 use crate::domain::status::Status;
@@ -101,6 +102,9 @@ impl Indexes {
         let tasks = row.max_concurrent_tasks;
         let url = row.url.as_deref();
         cell.set_route(&row.name, url, row.delivery_mode, row.budget_limit, tasks);
+        if let Some(dialect) = &row.dialect {
+            cell.set_dialect(dialect.clone());
+        }
         self.set_forward(row.id, row.forwarded_to);
     }
 
@@ -128,6 +132,9 @@ impl Indexes {
         let tasks = row.max_concurrent_tasks;
         let url = row.url.as_deref();
         cell.set_route(&row.name, url, row.delivery_mode, row.budget_limit, tasks);
+        if let Some(card) = &change.card {
+            cell.set_dialect(Dialect::of_card(card.as_ref(), row.url.as_deref()));
+        }
         self.set_forward(row.id, row.forwarded_to);
         for effect in &change.effects {
             match effect {

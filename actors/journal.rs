@@ -6,16 +6,18 @@
 //! A restart loses nothing acknowledged: callers get no answer and reload, and the indexes
 //! catch up from the store.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
+use serde_json::Value;
 use tokio::sync::oneshot;
 use tracing::{Instrument, debug, debug_span, error, info, warn};
 
 use crate::address::{Address, CallError};
 use crate::domain::change::Group;
+use crate::domain::dialect::Dialect;
 use crate::domain::event::Recorded;
 use crate::domain::ids::{Seq, WorkspaceId};
 use crate::indexes::Indexes;
@@ -390,16 +392,26 @@ async fn catch_up(store: &dyn Store, indexes: &Indexes, live: &Live) -> Result<S
             return Ok(at);
         };
         at = last.seq;
-        let touched: HashSet<WorkspaceId> = page.iter().map(|r| r.event.workspace).collect();
-        for id in touched {
-            reload(store, indexes, id).await?;
+        let mut touched: HashMap<WorkspaceId, Option<&Option<Value>>> = HashMap::new();
+        for Recorded { event, .. } in &page {
+            let card = touched.entry(event.workspace).or_default();
+            *card = event.change.agent_card.as_ref().or(*card);
+        }
+        for (id, card) in touched {
+            reload(store, indexes, id, card).await?;
         }
         live.record(page);
     }
 }
 
-/// Reads one row again, and tells its actor to do the same.
-async fn reload(store: &dyn Store, indexes: &Indexes, id: WorkspaceId) -> Result<(), StoreError> {
+/// Reads one row again, and tells its actor to do the same. `card` is its new agent card, if it
+/// got another one.
+async fn reload(
+    store: &dyn Store,
+    indexes: &Indexes,
+    id: WorkspaceId,
+    card: Option<&Option<Value>>,
+) -> Result<(), StoreError> {
     let loaded = store.load(id).await?;
     if let Some(record) = loaded.record {
         indexes.put_row(&IndexRow {
@@ -412,6 +424,7 @@ async fn reload(store: &dyn Store, indexes: &Indexes, id: WorkspaceId) -> Result
             hosted: record.runtime == crate::indexes::HOSTED,
             hermes: record.runtime == crate::indexes::HERMES,
             had_tokens: loaded.had_tokens,
+            dialect: card.map(|card| Dialect::of_card(card.as_ref(), record.url.as_deref())),
             url: record.url,
             delivery_mode: record.delivery_mode,
             budget_limit: record.budget_limit,

@@ -30,6 +30,7 @@ pub use self::history::{Assignment, HistoryStore, OVERTAKEN, Outline, OutlineRow
 pub use self::messages::{Lease, MessageOutcome, MessageQuery, MessageStep, MessageStore, Posted};
 use crate::domain::beat::Vitals;
 use crate::domain::change::{Group, Head, LayoutPatch};
+use crate::domain::dialect::Dialect;
 use crate::domain::event::Recorded;
 use crate::domain::ids::{Seq, WorkspaceId};
 use crate::domain::record::{DeliveryMode, Record};
@@ -110,6 +111,8 @@ pub struct IndexRow {
     pub delivery_mode: DeliveryMode,
     pub budget_limit: Option<i64>,
     pub max_concurrent_tasks: i32,
+    /// Which generations of A2A its agent speaks; `None` for as it was.
+    pub dialect: Option<Dialect>,
 }
 
 /// What became of a group of changes.

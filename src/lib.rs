@@ -3,6 +3,7 @@
 //! The edge and the adapters: everything that touches a socket, a database, a
 //! key or a process. The runtime they serve is the crate `isomer_actors`.
 
+pub mod a2a;
 pub mod agent;
 pub mod app;
 pub mod bench;

@@ -9,6 +9,7 @@ pub mod beat;
 pub mod chain;
 pub mod change;
 pub mod delegation;
+pub mod dialect;
 pub mod event;
 pub mod hierarchy;
 pub mod ids;

@@ -22,6 +22,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
+use crate::a2a::card::Cards;
 use crate::chat_files::{ChatFiles, ChatFilesError};
 use crate::clock::SystemClock;
 use crate::config::{ApprovalsConfig, Config, LivenessConfig, StoreConfig};
@@ -284,6 +285,7 @@ fn shared(
         hosted_at,
         agents: Arc::new(HttpAgents::default()),
         gate: Gate::default(),
+        cards: Cards::new(config.card_keys.clone()),
         secrets: Secrets::new(custody.vault().clone(), custody.clone(), Arc::new(SystemClock)),
         custody,
         rotating: Arc::default(),
@@ -291,6 +293,7 @@ fn shared(
         store,
         clock: Arc::new(SystemClock),
         limits: Limits::new(config.http.rate_limit),
+        mcp_streams: http::mcp::Streams::default(),
         metrics: HttpMetrics::new(&registry)?,
         config: config.clone(),
         admin_token,

@@ -95,18 +95,16 @@ fn report(args: &QueueArgs, rounds: &[(Measured, Option<Measured>)]) {
         args.seconds
     );
     println!("{:<16} {:>12} {:>20} {:>8}", "median", "isomer", "a row and a commit", "ratio");
-    let values: [(&str, &dyn Fn(&Measured) -> f64); 3] = [
-        ("messages/s", &|m| m.per_second()),
-        ("p50 µs", &|m| m.quantile(0.5)),
-        ("p99 µs", &|m| m.quantile(0.99)),
-    ];
-    for (name, value) in values {
-        let kept = median(rounds.iter().map(|(kept, _)| value(kept)));
-        let raw = median(rounds.iter().filter_map(|(_, raw)| raw.as_ref().map(value)));
-        let ratios =
-            rounds.iter().filter_map(|(kept, raw)| Some(value(kept) / value(raw.as_ref()?)));
-        println!("{name:<16} {kept:>12.0} {raw:>20.0} {:>8.2}", median(ratios));
-    }
+    row("messages/s", rounds, Measured::per_second);
+    row("p50 µs", rounds, |m| m.quantile(0.5));
+    row("p99 µs", rounds, |m| m.quantile(0.99));
+}
+
+fn row(name: &str, rounds: &[(Measured, Option<Measured>)], value: impl Fn(&Measured) -> f64) {
+    let kept = median(rounds.iter().map(|(kept, _)| value(kept)));
+    let raw = median(rounds.iter().filter_map(|(_, raw)| raw.as_ref().map(&value)));
+    let ratios = rounds.iter().filter_map(|(kept, raw)| Some(value(kept) / value(raw.as_ref()?)));
+    println!("{name:<16} {kept:>12.0} {raw:>20.0} {:>8.2}", median(ratios));
 }
 
 /// Keeps messages for as long as `length`.

@@ -2,6 +2,7 @@
 //!
 //! Everything is read and checked before any socket opens; a bad value exits 64.
 
+mod cards;
 mod keys;
 mod read;
 
@@ -13,6 +14,7 @@ use secrecy::SecretString;
 
 pub use self::keys::{ControlPlaneAt, KeysConfig};
 pub use self::read::{ConfigError, Environment};
+use crate::a2a::card::TrustedKeys;
 
 /// The exit code for a bad setting (`EX_USAGE` of sysexits.h).
 pub const EXIT_USAGE: u8 = 64;
@@ -42,11 +44,16 @@ pub struct Config {
     pub message_ttl: Duration,
     /// `MAILBOX_LIMIT` (1,000): messages that may wait for one workspace.
     pub mailbox_limit: u32,
+    /// `A2A_TRUSTED_CARD_KEYS` (no keys): a file with a JWK set; signatures of agent cards are
+    /// trusted by its keys.
+    pub card_keys: TrustedKeys,
     /// `CHAT_FILES_LIMIT_MB` (1,024), in bytes: what the chat files of one workspace may take.
     pub chat_files_limit: u64,
     /// `ISOMER_HOSTED_AGENTS` (64): agents that this server runs itself at most; 0 for none.
     pub hosted_agents: usize,
     pub approvals: ApprovalsConfig,
+    /// `MOLECULE_MCP_ALLOW_SEND_MESSAGE` (0): agents may speak to people through MCP.
+    pub mcp_send_message: bool,
 }
 
 /// The edge.

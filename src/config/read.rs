@@ -91,10 +91,12 @@ impl Config {
             a2a_idle: env.seconds("A2A_IDLE_TIMEOUT_SECONDS", 1, 86_400)?.unwrap_or(secs(300)),
             message_ttl: env.seconds("MESSAGE_TTL_SECONDS", 1, 604_800)?.unwrap_or(secs(86_400)),
             mailbox_limit: env.number("MAILBOX_LIMIT", 1, 100_000)?.unwrap_or(1_000) as u32,
+            card_keys: env.card_keys()?,
             chat_files_limit: env.number("CHAT_FILES_LIMIT_MB", 1, 1_000_000)?.unwrap_or(1_024)
                 << 20,
             hosted_agents: env.number("ISOMER_HOSTED_AGENTS", 0, 10_000)?.unwrap_or(64) as usize,
             approvals: env.approvals()?,
+            mcp_send_message: env.flag("MOLECULE_MCP_ALLOW_SEND_MESSAGE")?.unwrap_or(false),
         })
     }
 }
@@ -390,6 +392,7 @@ mod tests {
             ("ISOMER_HOSTED_AGENTS", "many"),
             ("APPROVAL_TIMEOUT_SECONDS", "0"),
             ("APPROVALS_TWO_PERSON", "perhaps"),
+            ("MOLECULE_MCP_ALLOW_SEND_MESSAGE", "sometimes"),
             ("A2A_IDLE_TIMEOUT_SECONDS", "0"),
             ("MESSAGE_TTL_SECONDS", "604801"),
             ("MAILBOX_LIMIT", "0"),

@@ -80,6 +80,44 @@ impl Place {
     }
 }
 
+/// Bytes that one stream holds back, counted among those in memory.
+#[derive(Debug)]
+pub struct Held {
+    gate: Gate,
+    bytes: usize,
+}
+
+impl Gate {
+    /// Returns a count of nothing.
+    pub fn hold(&self) -> Held {
+        Held { gate: self.clone(), bytes: 0 }
+    }
+}
+
+impl Held {
+    /// Counts `bytes` from now on, in place of what was counted.
+    ///
+    /// # Errors
+    /// `Overloaded` when there is no room for them; the old count stays then.
+    pub fn set(&mut self, bytes: usize) -> Result<(), TurnedAway> {
+        let all = &self.gate.0.buffered;
+        let more = bytes.saturating_sub(self.bytes);
+        if more > 0 && all.fetch_add(more, Ordering::AcqRel) + more > MAX_BUFFERED {
+            all.fetch_sub(more, Ordering::AcqRel);
+            return Err(TurnedAway::Overloaded);
+        }
+        all.fetch_sub(self.bytes.saturating_sub(bytes), Ordering::AcqRel);
+        self.bytes = bytes;
+        Ok(())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.gate.0.buffered.fetch_sub(self.bytes, Ordering::AcqRel);
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         let Counts { total, buffered, each } = &*self.gate.0;
@@ -120,6 +158,20 @@ mod tests {
         places.remove(0);
         places[0].buffer(MAX_BUFFERED - 1).unwrap();
         drop(places);
+        assert_eq!(gate.0.buffered.load(Ordering::Acquire), 0);
+    }
+
+    #[test]
+    fn what_a_stream_holds_back_counts_while_it_does() {
+        let gate = Gate::default();
+        let (mut one, mut other) = (gate.hold(), gate.hold());
+        one.set(MAX_BUFFERED - 1).unwrap();
+        assert_eq!(other.set(2).unwrap_err(), TurnedAway::Overloaded);
+        one.set(10).unwrap();
+        other.set(2).unwrap();
+        assert_eq!(gate.0.buffered.load(Ordering::Acquire), 12);
+        drop(one);
+        drop(other);
         assert_eq!(gate.0.buffered.load(Ordering::Acquire), 0);
     }
 

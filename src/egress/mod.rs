@@ -14,7 +14,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
-pub use self::gate::{Gate, MAX_BUFFERED, MAX_IN_FLIGHT, MAX_IN_FLIGHT_EACH, Place, TurnedAway};
+pub use self::gate::{
+    Gate, Held, MAX_BUFFERED, MAX_IN_FLIGHT, MAX_IN_FLIGHT_EACH, Place, TurnedAway,
+};
 pub use self::http::HttpAgents;
 pub use self::progress::Limits;
 use crate::net::guard::Vetted;

@@ -191,7 +191,7 @@ pub async fn organisation_at(app: &App, at: &str) -> Answer {
     let folded = organisation.workspaces();
     let mut folded: Vec<_> = folded.filter(|one| one.record.status != Status::Removed).collect();
     folded.sort_by_key(|one| (one.record.created_at, one.record.id));
-    let items: Vec<_> = folded.into_iter().map(folded_view).collect();
+    let items: Vec<_> = folded.into_iter().map(|one| folded_view(one, &app.cards)).collect();
     let mut response = ok(&items);
     response.headers_mut().insert(SEQ, HeaderValue::from(organisation.seq()));
     Ok(response)

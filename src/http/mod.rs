@@ -16,6 +16,7 @@ pub mod gates;
 pub mod health;
 pub mod json;
 pub mod keys;
+pub mod mcp;
 pub mod messages;
 pub mod metrics;
 pub mod openapi;
@@ -54,6 +55,7 @@ pub fn api() -> Api {
         .merge(events::router())
         .merge(health::router())
         .merge(keys::router())
+        .merge(mcp::router())
         .merge(messages::router())
         .merge(openapi::router())
         .merge(org_tokens::router())

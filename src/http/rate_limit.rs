@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use dashmap::DashMap;
+use isomer_actors::domain::token::TokenHash;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -17,6 +18,8 @@ const MINTS: u32 = 10;
 const MINT_WINDOW: Duration = Duration::from_secs(3_600);
 /// Login attempts of one address per [`WINDOW`].
 const LOGINS: u32 = 10;
+/// Calls of MCP of one bearer per [`WINDOW`].
+pub const MCP_CALLS: u32 = 120;
 /// Buckets kept at most; beyond that those whose window is over are dropped, and then newcomers
 /// share one.
 const MAX_BUCKETS: usize = 200_000;
@@ -30,6 +33,10 @@ pub enum Key {
     Admin(IpAddr),
     Mint(IpAddr),
     Login(IpAddr),
+    /// Calls of MCP, by bearer, whoever's it is.
+    Mcp(TokenHash),
+    /// The same of sessions, by address.
+    McpSession(IpAddr),
     /// Everybody for whom there is no room.
     Overflow,
 }
@@ -79,6 +86,16 @@ impl Limits {
     /// Counts a login attempt.
     pub fn login(&self, peer: IpAddr) -> Verdict {
         self.count(Key::Login(peer), LOGINS, WINDOW)
+    }
+
+    /// Counts a call of MCP.
+    pub fn mcp(&self, bearer: TokenHash) -> Verdict {
+        self.count(Key::Mcp(bearer), MCP_CALLS, WINDOW)
+    }
+
+    /// Counts a call of MCP that came with a session.
+    pub fn mcp_session(&self, peer: IpAddr) -> Verdict {
+        self.count(Key::McpSession(peer), MCP_CALLS, WINDOW)
     }
 
     fn count(&self, key: Key, limit: u32, window: Duration) -> Verdict {

@@ -17,9 +17,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::canvas::digest::Digests;
 use super::health::Readiness;
+use super::mcp::Streams;
 use super::metrics::HttpMetrics;
 use super::rate_limit::Limits;
 use super::session::Sessions;
+use crate::a2a::card::Cards;
 use crate::chat_files::ChatFiles;
 use crate::config::Config;
 use crate::egress::{Agents, Gate};
@@ -54,6 +56,8 @@ pub struct Shared {
     pub agents: Arc<dyn Agents>,
     /// Bounds the messages under way.
     pub gate: Gate,
+    /// Verifies the signatures of agent cards.
+    pub cards: Cards,
     pub chat_files: ChatFiles,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
@@ -62,6 +66,8 @@ pub struct Shared {
     pub admin_token: SecretString,
     pub sessions: Sessions,
     pub limits: Limits,
+    /// The streams of MCP that are open.
+    pub mcp_streams: Streams,
     pub metrics: HttpMetrics,
     pub registry: Registry,
     pub readiness: Readiness,

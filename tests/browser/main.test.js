@@ -4,6 +4,7 @@ import { after, before, describe, test } from "node:test";
 import * as access from "./cases/access.js";
 import * as approvals from "./cases/approvals.js";
 import * as bulk from "./cases/bulk.js";
+import * as cards from "./cases/cards.js";
 import * as chat from "./cases/chat.js";
 import * as guide from "./cases/guide.js";
 import * as keyboard from "./cases/keyboard.js";
@@ -26,6 +27,7 @@ const CASES = {
   ...chat,
   ...messages,
   ...approvals,
+  ...cards,
 };
 /** A hung page must not hang the run. */
 const LIMIT_MS = 120_000;

@@ -18,6 +18,7 @@ mod hosted;
 mod keeping;
 mod keys;
 mod live;
+mod mcp;
 mod messages;
 mod openapi;
 mod organisation;

@@ -238,6 +238,7 @@ impl StructureStore for FakeStore {
             delivery_mode: record.delivery_mode,
             budget_limit: record.budget_limit,
             max_concurrent_tasks: record.max_concurrent_tasks,
+            dialect: None,
         };
         Ok(rows.records.values().map(row).collect())
     }

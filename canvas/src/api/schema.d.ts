@@ -1105,6 +1105,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/workspaces/{id}/mcp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** There is no stream of the server's own messages: it sends none. */
+        get: operations["noMcpStream"];
+        put?: never;
+        /**
+         * Answers one request of the Model Context Protocol: tools that act as the workspace.
+         * @description The status is 200 also for JSON-RPC errors. A notification of a client that accepts
+         *     `application/json` and `text/event-stream` gets 202 without a body.
+         */
+        post: operations["callMcp"];
+        /** There are no sessions to end. */
+        delete: operations["noMcpSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/mcp/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Streams where to post requests to, as server-sent events, and a comment every 30 s.
+         * @description For clients of the transport of 2024-11-05. Answers come with the POST, never here. It ends
+         *     when the token is revoked or the server stops.
+         */
+        get: operations["streamMcp"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/workspaces/{id}/messages": {
         parameters: {
             query?: never;
@@ -1675,6 +1719,12 @@ export interface components {
              */
             y: number;
         };
+        /** @description A card's signature, as it is shown. */
+        CardSignature: {
+            /** @description The id of the key that signed it, or is said to have. */
+            kid?: string;
+            state: components["schemas"]["SignatureState"];
+        };
         /** @description A file that can be attached to a message. */
         ChatFile: {
             /** @description As it was sent, or by the extension. */
@@ -1887,6 +1937,7 @@ export interface components {
         };
         /** @description Where to reach another agent. */
         Discovered: {
+            card_signature: components["schemas"]["CardSignature"] | null;
             /** Format: uuid */
             id: string;
             name: string;
@@ -2152,6 +2203,36 @@ export interface components {
             subsystems: {
                 [key: string]: components["schemas"]["Subsystem"];
             };
+        };
+        /** @description A JSON-RPC answer: `result`, or `error`. A notification is answered with neither. */
+        McpAnswer: {
+            error?: components["schemas"]["McpError"];
+            /** @description The request's, or null. */
+            id: unknown;
+            /** @description `2.0`. */
+            jsonrpc: string;
+            result?: Record<string, never>;
+        };
+        /** @description Why a request was not done. */
+        McpError: {
+            /**
+             * Format: int32
+             * @description -32700, -32600, -32601, -32602 as JSON-RPC says; -32000: the tool failed.
+             */
+            code: number;
+            /** @description `field` and `reason`, where a parameter is wrong. */
+            data?: unknown;
+            message: string;
+        };
+        /** @description A JSON-RPC request of the Model Context Protocol. */
+        McpRequest: {
+            /** @description A whole number or a string; only notifications have none. */
+            id?: unknown;
+            /** @description `2.0`. */
+            jsonrpc?: string;
+            /** @description `initialize`, `ping`, `tools/list`, `tools/call`, or a notification. */
+            method: string;
+            params?: unknown;
         };
         /** @description A message with its content. */
         MessageDetail: components["schemas"]["MessageItem"] & {
@@ -2599,6 +2680,11 @@ export interface components {
             /** @description 1 to 65,536 bytes. */
             value: string;
         };
+        /**
+         * @description What its signatures make of a card.
+         * @enum {string}
+         */
+        SignatureState: "unsigned" | "verified" | "untrusted" | "invalid";
         /** @description How fast to rotate. */
         StartRotation: {
             /**
@@ -2769,6 +2855,7 @@ export interface components {
              * @description US cents a month.
              */
             budget_limit: number | null;
+            card_signature: components["schemas"]["CardSignature"] | null;
             /** @description Its children are not shown on the canvas. */
             collapsed: boolean;
             /** @description What the agent is doing; empty when idle. */
@@ -2855,6 +2942,7 @@ export interface components {
             active_tasks: number;
             /** @description What the agent says of itself, as it registered; null before. */
             agent_card: unknown;
+            card_signature: components["schemas"]["CardSignature"] | null;
             /** @description Its children are not shown on the canvas. */
             collapsed: boolean;
             /** @description How messages reach the agent. */
@@ -6082,6 +6170,150 @@ export interface operations {
                 };
             };
             413: components["responses"]["ContentTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    noMcpStream: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            401: components["responses"]["Unauthorized"];
+            /** @description Always */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    callMcp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As whom the tools act */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["McpRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpAnswer"];
+                };
+            };
+            /** @description A notification was taken */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body is not JSON: error -32700 */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpAnswer"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["ContentTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    noMcpSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            401: components["responses"]["Unauthorized"];
+            /** @description Always */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    streamMcp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The event `endpoint`, then comments */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description It is removed */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };

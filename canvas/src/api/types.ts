@@ -50,6 +50,7 @@ export type LiveEvent = Narrow<Schemas["LiveEvent"], Payload>;
 /** An item of `GET /events`. */
 export type RecordedEvent = Narrow<Schemas["Event"], Payload>;
 
+export type CardSignature = Schemas["CardSignature"];
 export type Viewport = Schemas["Viewport"];
 export type Digest = Schemas["Digest"];
 export type Info = Schemas["ServerInfo"];

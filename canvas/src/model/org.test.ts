@@ -16,6 +16,8 @@ function workspace(id: string, change: Partial<Workspace> = {}): Workspace {
     role: null,
     tier: 3,
     agent_card: null,
+    card_signature: null,
+    queue_depth: 0,
     url: "",
     parent_id: null,
     active_tasks: 0,
@@ -71,6 +73,17 @@ describe("events", () => {
     const org = orgOf([workspace("a", { agent_card: { name: "A" }, last_sample_error: "boom" })]);
     const after = apply(org, [event("WORKSPACE_ONLINE", "a", {}, 1)]).org;
     expect(after.a).toMatchObject({ last_sample_error: "", agent_card: { name: "A" } });
+  });
+
+  test("nothing is claimed of a new card's signature", () => {
+    const card_signature = { state: "verified" } as const;
+    const org = orgOf([workspace("a", { agent_card: { name: "A" }, card_signature })]);
+    const kept = apply(org, [event("WORKSPACE_ONLINE", "a", {}, 1)]).org;
+    expect(kept.a).toMatchObject({ card_signature });
+    for (const kind of ["WORKSPACE_ONLINE", "AGENT_CARD_UPDATED"]) {
+      const after = apply(org, [event(kind, "a", { agent_card: { name: "B" } }, 1)]).org;
+      expect(after.a).toMatchObject({ agent_card: { name: "B" }, card_signature: null });
+    }
   });
 
   test("unknown workspaces are reported unless they are removed again", () => {

@@ -81,7 +81,7 @@ export function changeOf(event: LiveEvent): Partial<Workspace> | undefined {
         active_tasks: count(payload.active_tasks),
       };
     case "AGENT_CARD_UPDATED":
-      return { agent_card: card(payload.agent_card) };
+      return withCard(payload);
     case "WORKSPACE_MOVED":
       return { parent_id: typeof payload.parent_id === "string" ? payload.parent_id : null };
     case "WORKSPACE_UPDATED":
@@ -101,7 +101,7 @@ function details(event: LiveEvent): Partial<Workspace> {
         last_error_rate: 0,
         last_sample_error: "",
         ...("url" in payload ? { url: text(payload.url) } : {}),
-        ...("agent_card" in payload ? { agent_card: card(payload.agent_card) } : {}),
+        ...("agent_card" in payload ? withCard(payload) : {}),
         ...delivery(payload),
       };
     case "WORKSPACE_DEGRADED":
@@ -127,6 +127,12 @@ function updated(payload: Record<string, unknown>): Partial<Workspace> {
     ...delivery(payload),
   };
 }
+
+/** What a new card's signature is worth, events do not say: whoever shows it asks. */
+const withCard = (payload: Record<string, unknown>): Partial<Workspace> => ({
+  agent_card: card(payload.agent_card),
+  card_signature: null,
+});
 
 function delivery({ delivery_mode: mode }: Record<string, unknown>): Partial<Workspace> {
   return mode === "push" || mode === "poll" ? { delivery_mode: mode } : {};

@@ -1,16 +1,18 @@
 /** What an agent says of itself. All of it is text that somebody else wrote. */
 
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { AgentCard } from "../api/types";
 import { Button } from "../kit";
 import { useShownWorkspace } from "../store/shown";
 import { Address, CopyButton, Fact, Facts, Quiet, Said, Section } from "./parts";
+import { Signature } from "./Signature";
 import { listOf, recordOf, textOf, textsOf } from "./safe";
 
 export function Card({ id }: { id: string }) {
   const { t } = useTranslation("panel");
-  const card = useShownWorkspace(id)?.agent_card;
+  const workspace = useShownWorkspace(id);
+  const card = workspace?.agent_card;
   const [raw, setRaw] = useState(false);
   if (!card) {
     return (
@@ -29,7 +31,13 @@ export function Card({ id }: { id: string }) {
           {t("raw")}
         </Button>
       </div>
-      {raw ? <Raw card={card} /> : <Rendered card={card} />}
+      {raw ? (
+        <Raw card={card} />
+      ) : (
+        <Rendered card={card}>
+          <Signature id={id} card={card} known={workspace.card_signature} />
+        </Rendered>
+      )}
     </>
   );
 }
@@ -50,7 +58,7 @@ function Raw({ card }: { card: AgentCard }) {
 /** Shown in parts of their own, or in no way at all but raw. */
 const URLS = ["url", "documentationUrl", "iconUrl"] as const;
 
-function Rendered({ card }: { card: AgentCard }) {
+function Rendered({ card, children }: { card: AgentCard; children: ReactNode }) {
   const { t } = useTranslation("panel");
   const provider = recordOf(card.provider);
   const [organization, address] = [textOf(provider.organization), textOf(provider.url)];
@@ -81,6 +89,7 @@ function Rendered({ card }: { card: AgentCard }) {
             <Address url={textOf(card[key])} />
           </Fact>
         ))}
+        {children}
         <Capabilities of={recordOf(card.capabilities)} />
       </Facts>
       <div className="mt-6" />

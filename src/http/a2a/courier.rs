@@ -14,7 +14,7 @@ use super::announce::Announcement;
 use super::caller::{Sender, may_send};
 use super::log::Note;
 use super::target::{Found, Target};
-use super::{CEILING, envelope, passed, reply, target};
+use super::{CEILING, envelope, generation, passed, reply, target};
 use crate::egress::{Limits, Request, SendError, TurnedAway};
 use crate::http::error::ApiError;
 use crate::http::state::App;
@@ -77,7 +77,7 @@ impl HttpCourier {
             method: message.new.method.clone(),
         };
         let note = Note::new(app, &target, sender, &envelope, began);
-        let request = Request {
+        let mut request = Request {
             limits: Limits {
                 idle: target.destination.idle_limit.unwrap_or(app.config.a2a_idle),
                 deadline: began + CEILING,
@@ -85,6 +85,15 @@ impl HttpCourier {
             headers: headers(message),
             body: envelope.body,
             to: target.to,
+        };
+        let (dialect, method) = (&target.destination.dialect, &message.new.method);
+        let meeting = match generation::meet(app, dialect, method, &mut request).await {
+            Ok(meeting) => meeting,
+            Err(refused) => {
+                let reason = generation::reason(&refused);
+                note.unsaid(&reason).await;
+                return Delivery::Refused { reason };
+            }
         };
         let answer = match app.agents.send(request).await {
             Ok(answer) => answer,
@@ -100,6 +109,7 @@ impl HttpCourier {
         };
         let status = answer.status;
         let whole = reply::whole(answer, &mut place).await;
+        let whole = whole.map(|body| meeting.whole(status, body));
         let body = match note.heard(status, whole).await {
             Ok(body) => body,
             Err(error) => return Delivery::Failed { reason: error.reason() },

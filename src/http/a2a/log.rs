@@ -72,6 +72,12 @@ impl Note {
         self.finish().await;
     }
 
+    /// Logs that the message could not be said to the agent.
+    pub async fn unsaid(mut self, why: &str) {
+        self.failed(why);
+        self.finish().await;
+    }
+
     /// Logs the whole answer, or why there is none, and passes it on.
     ///
     /// # Errors

@@ -4,9 +4,11 @@
 //! agent that is there. A client that leaves takes the call to the agent with it.
 
 mod announce;
+pub mod ask;
 mod caller;
 mod courier;
 mod envelope;
+mod generation;
 mod log;
 mod queue;
 mod reply;
@@ -27,6 +29,7 @@ use uuid::Uuid;
 use self::announce::Announcement;
 use self::caller::Sender;
 pub use self::courier::HttpCourier;
+use self::generation::Meeting;
 use self::log::Note;
 use self::queue::{Post, Why};
 use self::target::{Found, Target};
@@ -154,14 +157,22 @@ async fn send(
     let note = Note::new(&app, &target, sender, message, began);
     let announcement = (sender == Sender::Person)
         .then(|| Announcement::new(&app, target.id, message.method.clone(), began));
-    let request = Request {
+    let mut request = Request {
         limits: limits(&app, &target, &headers, began),
         headers: passed(&headers),
         body: message.body.clone(),
         to: target.to,
     };
+    let dialect = &target.destination.dialect;
+    let meeting = match generation::meet(&app, dialect, &message.method, &mut request).await {
+        Ok(meeting) => meeting,
+        Err(refused) => {
+            note.unsaid(&generation::reason(&refused)).await;
+            return Ok(generation::refusal(refused));
+        }
+    };
     match app.agents.send(request).await {
-        Ok(answer) => answered(&app, answer, announcement, note, place).await,
+        Ok(answer) => answered(&app, answer, meeting, announcement, note, place).await,
         Err(SendError::Busy) if !keeps_session => {
             drop(place);
             note.unsent(SendError::Busy).await;
@@ -177,6 +188,7 @@ async fn send(
 async fn answered(
     app: &App,
     answer: Reply,
+    meeting: Meeting,
     announcement: Option<Announcement>,
     note: Note,
     mut place: Place,
@@ -184,11 +196,13 @@ async fn answered(
     let status = answer.status;
     if reply::is_stream(&answer) {
         let stopping = app.stopping.clone();
-        let body = note.follow(status, answer.body);
+        let body = meeting.stream(&app.gate, answer.body);
+        let body = note.follow(status, body);
         let body = announce::at_the_end(body, announcement, place, stopping);
         return Ok(reply::streaming(status, body));
     }
     let body = reply::whole(answer, &mut place).await;
+    let body = body.map(|body| meeting.whole(status, body));
     drop(place);
     let body = note.heard(status, body).await?;
     if !status.is_success() {

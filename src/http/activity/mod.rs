@@ -5,7 +5,7 @@ mod cursor;
 mod export;
 mod item;
 mod list;
-mod notify;
+pub mod notify;
 mod report;
 mod search;
 mod usage;

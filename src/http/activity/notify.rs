@@ -37,7 +37,7 @@ pub(super) struct Message {
 
 /// A file that goes with a message.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
-pub(super) struct Attachment {
+pub struct Attachment {
     #[serde(default)]
     uri: String,
     #[serde(default)]
@@ -71,13 +71,28 @@ pub(super) async fn notify(
 ) -> Answer {
     caller.workspace(&app, &id).await?;
     let (message, attachments) = read(&input)?;
+    let id = WorkspaceId::parse_loose(&id);
+    let id = id.ok_or_else(|| ApiError::not_found("workspace not found"))?;
+    say(&app, id, &message, &attachments).await?;
+    Ok(status("sent"))
+}
+
+/// Keeps what a workspace says to people, and tells those who look now.
+///
+/// # Errors
+/// 404, 400 when it is too long to be kept, 503 when it was not stored, or not surely.
+pub async fn say(
+    app: &App,
+    id: WorkspaceId,
+    message: &str,
+    attachments: &[Attachment],
+) -> Result<(), ApiError> {
     let not_found = || ApiError::not_found("workspace not found");
-    let id = WorkspaceId::parse_loose(&id).ok_or_else(not_found)?;
     let destination = app.directory.destination(id).ok_or_else(not_found)?;
     if destination.status == Status::Removed {
         return Err(not_found());
     }
-    match app.activity.record(entry(id, &message, &attachments)?).await {
+    match app.activity.record(entry(id, message, attachments)?).await {
         Ok(_) => {}
         Err(RecordError::Refused(_)) => return Err(not_found()),
         Err(error) => return Err(not_recorded(&error)),
@@ -87,7 +102,7 @@ pub(super) async fn notify(
         payload["attachments"] = json!(attachments);
     }
     app.live.said(id, app.clock.now(), &payload);
-    Ok(status("sent"))
+    Ok(())
 }
 
 fn read(input: &Input) -> Result<(String, Vec<Attachment>), ApiError> {

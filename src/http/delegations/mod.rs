@@ -24,7 +24,7 @@ use super::state::App;
 /// Rows in a list (contract 04 §2.5).
 const ROWS: usize = 50;
 /// Longest task, in bytes: it has to fit into a message that waits.
-const MAX_TASK: usize = 512 << 10;
+pub const MAX_TASK: usize = 512 << 10;
 /// Longest idempotency key and delegation id, in bytes.
 const MAX_KEY: usize = 255;
 /// Longest error and result that an agent reports, in bytes.
@@ -207,12 +207,13 @@ async fn list(State(app): State<App>, caller: Caller, Path(id): Path<String>) ->
     let delegations = app.store.delegations(source, ROWS).await?;
     let mut rows: Vec<Item> = delegations.iter().flat_map(schema::rows).collect();
     // A result is never behind the request of the same moment: who asks takes the first of both.
-    rows.sort_by(|a, b| (b.created_at, b.is_result).cmp(&(a.created_at, a.is_result)));
+    rows.sort_by_key(|row| std::cmp::Reverse((row.created_at, row.is_result)));
     rows.truncate(ROWS);
     Ok(ok(&rows))
 }
 
-fn new(
+/// Returns a delegation that is yet to be kept.
+pub fn new(
     app: &App,
     (source, target): (WorkspaceId, WorkspaceId),
     task: String,

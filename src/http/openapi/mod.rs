@@ -40,6 +40,7 @@ pub type Api = OpenApiRouter<App>;
         (name = "registry", description = "How agents make themselves known and find each other"),
         (name = "messages", description = "Messages to agents, over A2A, and those that wait"),
         (name = "delegations", description = "Tasks from workspace to workspace"),
+        (name = "mcp", description = "The platform's tools for agents, over MCP"),
         (name = "approvals", description = "Agents ask, somebody else decides"),
         (name = "activity", description = "What workspaces did, and what their agents say to people"),
         (name = "events", description = "What happened, recorded and live"),

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{BAD_BODY, required_card, required_id};
+use super::{BAD_BODY, no_forgery, required_card, required_id};
 use crate::http::error::{Answer, ApiError, removed, status};
 use crate::http::gates::Caller;
 use crate::http::json::{Input, present};
@@ -50,6 +50,7 @@ pub async fn update_card(State(app): State<App>, caller: Caller, input: Input) -
         Some(_) => {}
     }
     caller.own_token(&app, id).await?;
+    no_forgery(&app, &card)?;
     app.directory.update_card(id, card).await?;
     Ok(status("updated"))
 }

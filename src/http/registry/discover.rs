@@ -83,7 +83,13 @@ pub async fn discover(
     }
     let from_outside = app.directory.glimpse(from_id).is_some_and(|g| g.external);
     let url = reachable(&app, &view, from_outside).await?;
-    Ok(ok(&json!({"id": view.record.id, "url": url, "name": view.record.name})))
+    let signature = view.agent_card.as_ref().map(|card| app.cards.signature(card));
+    Ok(ok(&json!({
+        "id": view.record.id,
+        "url": url,
+        "name": view.record.name,
+        "card_signature": signature,
+    })))
 }
 
 fn caller_id(headers: &HeaderMap) -> Result<&str, ApiError> {

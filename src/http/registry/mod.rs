@@ -16,6 +16,8 @@ use utoipa_axum::routes;
 use super::error::ApiError;
 use super::json::BadInput;
 use super::openapi::Api;
+use super::state::App;
+use crate::a2a::card::SignatureState;
 
 const BAD_BODY: &str = "invalid request body";
 /// Largest agent card in bytes.
@@ -44,6 +46,16 @@ fn required<'a>(field: &str, value: Option<&'a str>) -> Result<&'a str, ApiError
     value
         .filter(|text| !text.is_empty())
         .ok_or_else(|| BadInput::new(field, "it is required").with_text(BAD_BODY))
+}
+
+/// Refuses a card that a trusted key is said to have signed, and did not; or whose signatures are
+/// none.
+fn no_forgery(app: &App, card: &Value) -> Result<(), ApiError> {
+    if app.cards.signature(card).state != SignatureState::Invalid {
+        return Ok(());
+    }
+    let reason = "a signature is not one of this card by the key it names";
+    Err(BadInput::new("agent_card.signatures", reason).with_text(BAD_BODY))
 }
 
 /// A required agent card within its limit.

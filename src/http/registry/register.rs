@@ -11,7 +11,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::schema::Registered;
-use super::{BAD_BODY, required, required_card, required_id};
+use super::{BAD_BODY, no_forgery, required, required_card, required_id};
 use crate::http::error::{Answer, ApiError, ok, removed};
 use crate::http::gates::{Caller, Registrar};
 use crate::http::json::{BadInput, Input, present};
@@ -67,6 +67,7 @@ pub async fn register(State(app): State<App>, caller: Caller, input: Input) -> A
     let delivery_mode = body.delivery_mode;
     let agent_card = required_card(body.agent_card)?;
     let power = authorise(&app, &caller, id).await?;
+    no_forgery(&app, &agent_card)?;
     if let Some(url) = &url {
         guard::check(url, Rule::Registration, app.address_mode())
             .await

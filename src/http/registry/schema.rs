@@ -7,6 +7,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::a2a::card::CardSignature;
+
 /// The agent is known now.
 #[derive(Serialize, ToSchema)]
 #[expect(missing_debug_implementations, reason = "it would show the token")]
@@ -24,6 +26,9 @@ pub struct Registered {
 /// Where to reach another agent.
 #[derive(Debug, ToSchema)]
 pub struct Discovered {
+    /// Whether its card's word is vouched for; null without a card.
+    #[schema(required)]
+    pub card_signature: Option<CardSignature>,
     pub id: Uuid,
     pub name: String,
     pub url: String,

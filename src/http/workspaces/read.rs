@@ -59,7 +59,7 @@ pub async fn list(
         .iter_mut()
         .map(|view| {
             app.directory.overlay(view);
-            listed(view)
+            listed(view, &app.cards)
         })
         .collect();
     let mut response = ok(&items);
@@ -93,7 +93,7 @@ pub async fn get(State(app): State<App>, Path(id): Path<String>) -> Answer {
         return gone(&app, id).await;
     }
     app.directory.overlay(&mut view);
-    Ok(ok(&single(&view)))
+    Ok(ok(&single(&view, &app.cards)))
 }
 
 /// Answers for a workspace that is removed or was forwarded.

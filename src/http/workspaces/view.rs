@@ -10,6 +10,8 @@ use serde_json::{Number, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::a2a::card::{CardSignature, Cards};
+
 /// Above this, floats no longer hold every integer.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 /// The runtime of rows that name none.
@@ -26,6 +28,9 @@ pub struct Workspace {
     /// US cents a month.
     #[schema(required)]
     budget_limit: Option<i64>,
+    /// Whether the card's word is vouched for; null without a card.
+    #[schema(required)]
+    card_signature: Option<CardSignature>,
     /// Its children are not shown on the canvas.
     collapsed: bool,
     /// What the agent is doing; empty when idle.
@@ -77,6 +82,9 @@ pub struct WorkspaceDetail {
     /// What the agent says of itself, as it registered; null before.
     #[schema(required)]
     agent_card: Option<Value>,
+    /// Whether the card's word is vouched for; null without a card.
+    #[schema(required)]
+    card_signature: Option<CardSignature>,
     /// Its children are not shown on the canvas.
     collapsed: bool,
     /// How messages reach the agent.
@@ -116,13 +124,14 @@ pub struct WorkspaceDetail {
 }
 
 /// Returns the item of the list.
-pub fn listed(view: &WorkspaceView) -> Workspace {
+pub fn listed(view: &WorkspaceView, cards: &Cards) -> Workspace {
     let (record, vitals) = (&view.record, &view.vitals);
     let runtime = if record.runtime.is_empty() { RUNTIME } else { &record.runtime };
     Workspace {
         active_tasks: vitals.active_tasks,
         agent_card: view.agent_card.clone(),
         budget_limit: record.budget_limit,
+        card_signature: view.agent_card.as_ref().map(|card| cards.signature(card)),
         collapsed: view.collapsed,
         current_task: vitals.current_task.clone(),
         delivery_mode: record.delivery_mode,
@@ -149,11 +158,12 @@ pub fn listed(view: &WorkspaceView) -> Workspace {
 }
 
 /// Returns the single object.
-pub fn single(view: &WorkspaceView) -> WorkspaceDetail {
-    let item = listed(view);
+pub fn single(view: &WorkspaceView, cards: &Cards) -> WorkspaceDetail {
+    let item = listed(view, cards);
     WorkspaceDetail {
         active_tasks: item.active_tasks,
         agent_card: item.agent_card,
+        card_signature: item.card_signature,
         collapsed: item.collapsed,
         delivery_mode: item.delivery_mode,
         forwarded_to: item.forwarded_to,
@@ -177,8 +187,8 @@ pub fn single(view: &WorkspaceView) -> WorkspaceDetail {
 }
 
 /// Returns a workspace as its events say it was: nothing is known of beats and layout.
-pub fn folded(folded: &Folded) -> Workspace {
-    listed(&WorkspaceView {
+pub fn folded(folded: &Folded, cards: &Cards) -> Workspace {
+    let view = WorkspaceView {
         record: folded.record.clone(),
         agent_card: folded.card.clone(),
         vitals: Vitals::default(),
@@ -188,7 +198,8 @@ pub fn folded(folded: &Folded) -> Workspace {
         last_outbound_at: None,
         queue_depth: 0,
         updated_at: folded.record.created_at,
-    })
+    };
+    listed(&view, cards)
 }
 
 /// Integral floats print without `.0` (contract 00 §1).

@@ -82,6 +82,14 @@ impl StructureStore for PgStore {
         let rows = sqlx::query(
             "SELECT id, name, parent_id, forwarded_to, status::text AS status_text, runtime, url,
                  delivery_mode, budget_limit, max_concurrent_tasks,
+                 CASE WHEN agent_card ?| ARRAY['supportedInterfaces', 'protocolVersion']
+                     THEN jsonb_build_object(
+                         'supportedInterfaces', agent_card -> 'supportedInterfaces',
+                         'protocolVersion', agent_card -> 'protocolVersion',
+                         'url', agent_card -> 'url',
+                         'preferredTransport', agent_card -> 'preferredTransport',
+                         'additionalInterfaces', agent_card -> 'additionalInterfaces')
+                 END AS spoken,
                  EXISTS (SELECT 1 FROM workspace_auth_tokens t WHERE t.workspace_id = w.id)
                      AS had_tokens
              FROM workspaces w WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT $2",

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use isomer_actors::domain::beat::Vitals;
 use isomer_actors::domain::change::{Change, Head};
+use isomer_actors::domain::dialect::Dialect;
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::record::{Access, DeliveryMode, Record};
 use isomer_actors::domain::status::Status;
@@ -97,6 +98,9 @@ pub async fn outline(pool: &PgPool) -> Result<Outline, StoreError> {
 /// Reads what the indexes need.
 pub fn index_row(row: &PgRow, operation: &'static str) -> Result<IndexRow, StoreError> {
     let c = Columns { row, operation };
+    let url: Option<String> = c.get("url")?;
+    let spoken: Option<Value> = c.get("spoken")?;
+    let dialect = Dialect::of_card(spoken.as_ref(), url.as_deref());
     Ok(IndexRow {
         id: c.workspace("id")?,
         name: c.get("name")?,
@@ -107,10 +111,11 @@ pub fn index_row(row: &PgRow, operation: &'static str) -> Result<IndexRow, Store
         hosted: c.get::<Option<&str>>("runtime")? == Some(HOSTED),
         hermes: c.get::<Option<&str>>("runtime")? == Some(HERMES),
         had_tokens: c.get("had_tokens")?,
-        url: c.get("url")?,
+        url,
         delivery_mode: c.parsed("delivery_mode", DeliveryMode::parse)?,
         budget_limit: c.get("budget_limit")?,
         max_concurrent_tasks: c.get("max_concurrent_tasks")?,
+        dialect: Some(dialect),
     })
 }
 

@@ -70,6 +70,16 @@ impl StructureStore for SqliteStore {
         let rows = sqlx::query(
             "SELECT id, name, parent_id, forwarded_to, status, runtime, url,
                  delivery_mode, budget_limit, max_concurrent_tasks,
+                 CASE WHEN json_valid(agent_card)
+                     AND (json_type(agent_card, '$.supportedInterfaces') IS NOT NULL
+                         OR json_type(agent_card, '$.protocolVersion') IS NOT NULL)
+                     THEN json_object(
+                         'supportedInterfaces', agent_card -> '$.supportedInterfaces',
+                         'protocolVersion', agent_card -> '$.protocolVersion',
+                         'url', agent_card -> '$.url',
+                         'preferredTransport', agent_card -> '$.preferredTransport',
+                         'additionalInterfaces', agent_card -> '$.additionalInterfaces')
+                 END AS spoken,
                  EXISTS (SELECT 1 FROM workspace_auth_tokens t WHERE t.workspace_id = w.id)
                      AS had_tokens
              FROM workspaces w WHERE id > $1 ORDER BY id LIMIT $2",

@@ -3,11 +3,13 @@
 use chrono::{DateTime, Utc};
 use isomer_actors::domain::beat::Vitals;
 use isomer_actors::domain::change::{Change, Head};
+use isomer_actors::domain::dialect::Dialect;
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::record::{Access, DeliveryMode, Record};
 use isomer_actors::domain::status::Status;
 use isomer_actors::indexes::{EXTERNAL, HERMES, HOSTED};
 use isomer_actors::ports::{IndexRow, Outline, OutlineRow, StoreError};
+use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{SqliteConnection, SqlitePool};
 
@@ -92,6 +94,9 @@ pub async fn outline(pool: &SqlitePool) -> Result<Outline, StoreError> {
 /// Reads what the indexes need.
 pub fn index_row(row: &SqliteRow, operation: &'static str) -> Result<IndexRow, StoreError> {
     let c = Columns { row, operation };
+    let url: Option<String> = c.get("url")?;
+    let spoken: Option<Value> = c.opt_json("spoken")?;
+    let dialect = Dialect::of_card(spoken.as_ref(), url.as_deref());
     Ok(IndexRow {
         id: c.workspace("id")?,
         name: c.get("name")?,
@@ -102,10 +107,11 @@ pub fn index_row(row: &SqliteRow, operation: &'static str) -> Result<IndexRow, S
         hosted: c.get::<Option<&str>>("runtime")? == Some(HOSTED),
         hermes: c.get::<Option<&str>>("runtime")? == Some(HERMES),
         had_tokens: c.get("had_tokens")?,
-        url: c.get("url")?,
+        url,
         delivery_mode: c.parsed("delivery_mode", DeliveryMode::parse)?,
         budget_limit: c.get("budget_limit")?,
         max_concurrent_tasks: c.get("max_concurrent_tasks")?,
+        dialect: Some(dialect),
     })
 }
 

@@ -77,9 +77,13 @@ export async function two_browsers_agree_with_the_server(t, mode) {
   await server.api("DELETE", `/workspaces/${ids[3]}`);
   await server.api("PATCH", `/workspaces/${ids[4]}`, { name: "New name", tier: 1 });
   for (const page of [one, two]) {
-    await until("both show everyone", async () => {
-      const line = await page.getByTestId("line").innerText();
+    let line = "";
+    const everyone = async () => {
+      line = await page.getByTestId("line").innerText();
       return line.includes("20 workspaces");
+    };
+    await until("both show everyone", everyone).catch((late) => {
+      throw new Error(`${late.message}; shown: ${line}`);
     });
   }
 }

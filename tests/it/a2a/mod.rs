@@ -3,6 +3,9 @@
 mod access;
 mod agents;
 mod egress;
+mod generations;
+mod sdks;
+mod signatures;
 
 use serde_json::{Value, json};
 

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use isomer_actors::domain::beat::Vitals;
 use isomer_actors::domain::chain;
 use isomer_actors::domain::change::{Change, Draft, Effect, Head, LayoutPatch};
+use isomer_actors::domain::dialect::Dialect;
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::record::{DeliveryMode, Folded, Record};
 use isomer_actors::domain::status::Status;
@@ -85,6 +86,33 @@ pub async fn a_change_is_written_with_its_events(store: Any) {
     assert_eq!(index[0].delivery_mode, DeliveryMode::Poll);
     assert!(store.load_live(None, 10).await.unwrap().is_empty());
     assert!(!store.is_empty().await.unwrap());
+}
+
+pub async fn the_index_tells_what_agents_speak(store: Any) {
+    let url = "http://agent:8000";
+    let interface = json!({"url": url, "protocolBinding": "JSONRPC", "protocolVersion": "1.0"});
+    let cards = [
+        None,
+        Some(json!({"name": "unknown", "url": url})),
+        Some(json!([1])),
+        Some(json!("supportedInterfaces")),
+        Some(json!({"url": url, "protocolVersion": "0.3.0", "preferredTransport": "JSONRPC"})),
+        Some(json!({"supportedInterfaces": [interface, {"url": "é\u{1}"}], "skills": [{}]})),
+        Some(
+            json!({"url": "grpc://agent", "protocolVersion": "0.3.0", "preferredTransport": "GRPC",
+            "additionalInterfaces": [{"url": url, "transport": "JSONRPC"}]}),
+        ),
+    ];
+    for card in cards {
+        let row = Record { url: Some(url.to_owned()), ..record("speaker") };
+        let draft = Draft::new("WORKSPACE_ONLINE", json!({}));
+        let change =
+            Change::new(None, row.clone(), Head::GENESIS, Some(card.clone()), vec![draft], at(0));
+        store.commit(&[vec![change]]).await.unwrap();
+        let index = store.index(None, 100).await.unwrap();
+        let found = index.iter().find(|indexed| indexed.id == row.id).unwrap();
+        assert_eq!(found.dialect, Some(Dialect::of_card(card.as_ref(), Some(url))), "{card:?}");
+    }
 }
 
 pub async fn a_stale_head_is_refused_alone(store: Any) {

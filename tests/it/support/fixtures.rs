@@ -72,3 +72,20 @@ impl Drop for Agent {
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_path_buf()
 }
+
+/// Has the client built on the Python MCP SDK do `wanted`; returns what it says.
+pub fn mcp_client(wanted: &serde_json::Value) -> serde_json::Value {
+    let interpreter = root().join(".cache/mcp/bin/python");
+    assert!(interpreter.exists(), "the Python MCP SDK is not installed: run `make test`");
+    let mut child = Command::new(interpreter)
+        .arg(root().join("tests/fixtures/mcp_client/client.py"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    serde_json::to_writer(child.stdin.take().unwrap(), wanted).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("the client said {said}"))
+}
