@@ -1,24 +1,30 @@
 /** The side panel: everything about one workspace, a tab for each kind of thing. */
 
 import { Tabs } from "radix-ui";
-import { useEffect, useRef } from "react";
+import { lazy, Suspense, useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { go, pathOf, TABS, type Tab, usePlace } from "../nav";
 import { useReadOnly, useShownWorkspace } from "../store/shown";
 import { Agents } from "./Agents";
-import { Activity } from "./activity/Activity";
 import { Card } from "./Card";
 import { Chat } from "./Chat";
 import { Events } from "./events/Events";
 import { Header, UnknownHeader } from "./Header";
 import { Missing } from "./Missing";
-import { Messages } from "./messages/Messages";
 import { Overview } from "./overview/Overview";
 import { OfThePresent } from "./Past";
 import { Resizer } from "./Resizer";
 import { Secrets } from "./secrets/Secrets";
 import { Settings } from "./settings/Settings";
 import { close, useWidth } from "./window";
+
+// Looked at now and then: not part of what the first look loads.
+const Activity = lazy(() =>
+  import("./activity/Activity").then((tab) => ({ default: tab.Activity })),
+);
+const Messages = lazy(() =>
+  import("./messages/Messages").then((tab) => ({ default: tab.Messages })),
+);
 
 export function Panel() {
   const { workspace: id, tab } = usePlace();
@@ -85,7 +91,13 @@ function Content({ id, tab }: { id: string; tab: Tab }) {
         value={tab}
         className="min-h-0 grow overflow-y-auto p-4 outline-offset-[-2px]"
       >
-        {readOnly && !REMEMBERED.includes(tab) ? <OfThePresent /> : <View id={id} />}
+        {readOnly && !REMEMBERED.includes(tab) ? (
+          <OfThePresent />
+        ) : (
+          <Suspense fallback={null}>
+            <View id={id} />
+          </Suspense>
+        )}
       </Tabs.Content>
     </Tabs.Root>
   );

@@ -1,6 +1,7 @@
 /** Messages that wait, and those that agents send each other. */
 
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
 import { axe, open, until } from "../support/browser.js";
 import { node } from "../support/chart.js";
 import { Server } from "../support/server.js";
@@ -58,6 +59,51 @@ export async function a_message_to_an_agent_that_is_away_waits_and_is_answered_l
   assert.deepEqual(await said(), before);
   await page.getByRole("button", { name: "List", exact: true }).click();
   await page.getByTestId("list-row").first().waitFor();
+}
+
+/** An agent that takes its time: `answer()` lets it answer everything that came. */
+async function slow(t) {
+  const waiting = [];
+  const agent = createServer((request, response) => {
+    const chunks = [];
+    request.on("data", (chunk) => chunks.push(chunk));
+    request.on("end", () => waiting.push({ response, id: JSON.parse(Buffer.concat(chunks)).id }));
+  });
+  await new Promise((done) => agent.listen(0, "127.0.0.1", done));
+  t.after(() => agent.close());
+  const answer = () => {
+    for (const { response, id } of waiting.splice(0)) {
+      const result = { kind: "message", role: "agent", messageId: "m", parts: [{ kind: "text", text: "Done" }] };
+      response.setHeader("Content-Type", "application/json");
+      response.end(JSON.stringify({ jsonrpc: "2.0", id, result }));
+    }
+  };
+  return { url: `http://localhost:${agent.address().port}`, answer, waiting };
+}
+
+export async function a_message_under_way_is_not_lost_with_the_page(t, mode) {
+  const server = await Server.start(t, mode, { MOLECULE_ENV: "development" });
+  const agent = await slow(t);
+  const id = await server.create({ name: "Slow", external: true, url: agent.url });
+  const page = await open(t, server);
+  await page.goto(`${server.address}/#/w/${id}/chat`);
+  const log = page.getByRole("log", { name: "Conversation" });
+  const mine = log.locator('[data-from="person"]');
+  await say(page, "Take your time");
+  await mine.getByText("With the agent, no answer yet").waitFor();
+  await until("the agent has it", () => agent.waiting.length === 1);
+  await page.reload();
+  // Left behind: the message is there, once, and can be sent again.
+  await mine.filter({ hasText: "Take your time" }).waitFor();
+  assert.equal(await mine.count(), 1);
+  const again = mine.getByRole("button", { name: "Send again" });
+  await again.waitFor();
+  agent.waiting.length = 0;
+  await again.click();
+  await until("the agent has it", () => agent.waiting.length === 1);
+  agent.answer();
+  await log.locator('[data-from="agent"]').getByText("Done").waitFor();
+  await mine.last().getByText("Delivered").waitFor();
 }
 
 export async function what_agents_delegate_travels_over_the_canvas(t, mode) {
