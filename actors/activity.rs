@@ -128,6 +128,17 @@ impl Activity {
         tokio::time::timeout(SETTLE_LIMIT, self.queue.settled()).await.unwrap_or(false)
     }
 
+    /// Lets whoever logs more than the store takes wait until half of the queue is free, so that
+    /// rows are late rather than lost. Costs a look while there is room.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn keep_pace(&self) {
+        if self.queue.is_crowded() {
+            self.settle().await;
+        }
+    }
+
     fn stamped(&self, entry: Entry) -> Logged {
         let at = self.clock.now().trunc_subsecs(6);
         Logged { id: Uuid::new_v4(), at, entry: entry.bounded() }

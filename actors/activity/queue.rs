@@ -144,6 +144,12 @@ impl Queue {
         self.inner.lock().recording > 0
     }
 
+    /// Whether so much waits that whoever adds should wait, too.
+    pub(super) fn is_crowded(&self) -> bool {
+        let inner = self.inner.lock();
+        inner.rows.len() > MAX_ROWS / 2 || inner.bytes > MAX_BYTES / 2
+    }
+
     pub(super) fn len(&self) -> usize {
         self.inner.lock().rows.len()
     }

@@ -261,3 +261,24 @@ async fn the_janitor_makes_room_at_once_and_expires_after_the_first_interval() {
     tokio::time::sleep(SECOND * 60).await;
     assert_eq!(store.expired().len(), 5);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_logs_faster_than_the_store_writes_is_slowed_down() {
+    let log = log().await;
+    let gate = log.gate();
+    for n in 0..5_000 {
+        log.activity.log(log.entry(&n.to_string()));
+        // There is room.
+        log.activity.keep_pace().await;
+    }
+    log.activity.log(log.entry("one more"));
+    log.activity.log(log.entry("and one"));
+    let began = tokio::time::Instant::now();
+    let opening = async {
+        tokio::time::sleep(SECOND).await;
+        gate.add_permits(1_000);
+    };
+    tokio::join!(log.activity.keep_pace(), opening);
+    assert!(began.elapsed() >= SECOND, "it waited for the store");
+    assert_eq!(log.summaries().len(), 5_002, "nothing was dropped");
+}

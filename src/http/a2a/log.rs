@@ -2,7 +2,8 @@
 //! ended: answered, refused, broken off, or left by its sender.
 //!
 //! A person's answer waits until its row is stored, so that a page which is loaded again shows
-//! it. Rows of workspaces are written behind them.
+//! it. Rows of workspaces are written behind them; those who send faster than the log can be
+//! written are slowed down to it.
 
 mod facts;
 mod last_word;
@@ -141,6 +142,8 @@ impl Note {
     async fn finish(mut self) {
         if self.log() {
             self.app.activity.settle().await;
+        } else {
+            self.app.activity.keep_pace().await;
         }
     }
 
