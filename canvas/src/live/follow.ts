@@ -11,6 +11,7 @@ import { ApiError } from "../api/http";
 import type { LiveEvent } from "../api/types";
 import { useOrg } from "../store/org";
 import { useConnection } from "./connection";
+import { Reads } from "./reads";
 import { verify } from "./verify";
 
 const FIRST_WAIT_MS = 500;
@@ -28,6 +29,7 @@ const MAX_READ = 20;
 export class Follower {
   private socket: WebSocket | null = null;
   private waiting: LiveEvent[] = [];
+  private readonly reads = new Reads();
   private scheduled = false;
   private wait = FIRST_WAIT_MS;
   private retry: ReturnType<typeof setTimeout> | undefined;
@@ -59,6 +61,7 @@ export class Follower {
   async rehydrate(): Promise<void> {
     const { workspaces, seq } = await api.listWorkspaces();
     this.waiting = this.waiting.filter((event) => (event.seq ?? 0) > seq);
+    this.reads.voidAll();
     useOrg.getState().hydrate(workspaces, seq);
     this.hydrated = true;
   }
@@ -145,16 +148,21 @@ export class Follower {
     const events = this.waiting;
     this.waiting = [];
     const unknown = useOrg.getState().receive(events);
+    for (const { event, workspace_id } of events) {
+      if (event === "WORKSPACE_REMOVED") this.reads.void(workspace_id);
+    }
     for (const event of events) for (const listener of listeners) listener(event);
     if (unknown.size > 0) void this.read([...unknown]);
   }
 
   private async read(ids: string[]): Promise<void> {
     if (ids.length > MAX_READ) return this.rehydrate().catch(() => {});
+    const number = this.reads.begin(ids);
     const read = await Promise.allSettled(ids.map((id) => api.getWorkspace(id)));
     const found = read.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
     useOrg.getState().put(
-      found
+      this.reads
+        .end(number, ids, found)
         .filter((workspace) => workspace.status !== "removed")
         // The single object leaves out what strangers must not see.
         .map((workspace) => ({ ...workspace, current_task: "", last_sample_error: "" })),
