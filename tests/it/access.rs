@@ -29,6 +29,22 @@ async fn tokens_open_their_own_workspace_only(mode: Mode) {
     // A session's tricks do not count as a login.
     let tricks = [("referer", server.address.as_str()), ("origin", server.address.as_str())];
     anonymous.get_with(&tokens, &tricks).await.expect(401);
+    // An agent moves and arms itself nowhere.
+    let own = server.bearer(&token);
+    for (field, value) in [
+        ("parent_id", json!(other)),
+        ("parent_id", json!(null)),
+        ("tier", json!(4)),
+        ("runtime", json!("isomer")),
+        ("workspace_dir", json!("/srv/x")),
+    ] {
+        let body = json!({"name": "x", field: value});
+        let refused = own.patch(&format!("/workspaces/{id}"), body).await.expect(403);
+        assert_eq!(refused["field"], field);
+    }
+    own.patch(&format!("/workspaces/{id}"), json!({"role": "Counts"})).await.expect(200);
+    let view = admin.get(&format!("/workspaces/{id}")).await.expect(200);
+    assert_eq!((&view["name"], &view["role"]), (&json!("one"), &json!("Counts")));
     // An agent's token is no administrator's.
     server.bearer(&token).get("/workspaces").await.expect(401);
     server.bearer(&token).get("/events").await.expect(401);

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::schema::Patched;
 use super::{create, validate};
 use crate::http::error::{Answer, ApiError, ok};
-use crate::http::gates::{Caller, workspace_id};
+use crate::http::gates::{Actor, Caller, workspace_id};
 use crate::http::json::{BadInput, Input, present};
 use crate::http::openapi::schema::ErrorBody;
 use crate::http::state::App;
@@ -60,6 +60,7 @@ struct Body {
     request_body = Body,
     responses(
         (status = 200, description = "Changed, and the event is recorded", body = Patched),
+        (status = 403, description = "Its own token may not change this", body = ErrorBody),
         (status = 404, description = "There is no such workspace", body = ErrorBody),
         (status = 410, description = "It is removed", body = ErrorBody),
     ),
@@ -72,12 +73,31 @@ pub async fn patch(
     input: Input,
 ) -> Answer {
     let parsed = workspace_id(&id)?;
-    caller.workspace(&app, &id).await?;
+    let actor = caller.workspace(&app, &id).await?;
     let body: Body = input.parse_or(BAD_BODY)?;
+    if matches!(actor, Actor::Own(_)) {
+        refuse_own(&body)?;
+    }
     refuse_unread(&app, parsed, &body)?;
     let needs_restart = body.workspace_dir.is_some();
     app.directory.patch(parsed, changes(body)?).await?;
     Ok(ok(&Patched { needs_restart: needs_restart.then_some(true), status: "updated" }))
+}
+
+/// The chart decides who may talk to whom and who may approve, the tier what an agent may do to its
+/// host: no agent changes that for itself.
+fn refuse_own(body: &Body) -> Result<(), ApiError> {
+    let fields = [
+        ("parent_id", body.parent_id.is_some()),
+        ("tier", body.tier.is_some()),
+        ("runtime", body.runtime.is_some()),
+        ("workspace_dir", body.workspace_dir.is_some()),
+    ];
+    match fields.iter().find(|(_, given)| *given) {
+        Some((field, _)) => Err(ApiError::forbidden("an agent may not change this of itself")
+            .field(field, "an administrator may")),
+        None => Ok(()),
+    }
 }
 
 /// Agents that this server runs would never collect what waits for them.
