@@ -188,14 +188,15 @@ pub fn turned(delegation: &Delegation, turn: &Turn, reported: bool) -> Draft {
     Draft { target_id: Some(delegation.target), ..Draft::new(kind, payload) }
 }
 
-/// The row that a new one leaves in its source's activity (contract 04 §2.1).
+/// The row that a new one leaves in its source's activity (contract 04 §2.1). Rows of the log do not
+/// change, so that it says what was done, not where the delegation stands.
 pub fn asked(delegation: &Delegation) -> Entry {
     let request = json!({"task": delegation.task, "delegation_id": delegation.delegation_id});
     Entry {
         method: Some("delegate".to_owned()),
         summary: Some(format!("Delegating to {}", delegation.target)),
         request_body: Some(Body::of(&request)),
-        status: delegation.status.as_str().to_owned(),
+        status: Status::Dispatched.as_str().to_owned(),
         ..entry(delegation)
     }
 }

@@ -79,6 +79,7 @@ async fn a_task_comes_back_done(mode: Mode) {
     assert_eq!(rows.len(), 2);
     assert_eq!(rows[1]["summary"], format!("Delegating to {worker}"));
     assert_eq!(rows[1]["status"], "completed");
+    assert!(rows.iter().all(|row| row["task_preview"] == long.as_str()), "{rows:?}");
     let (_, request) = agent.requests().remove(0);
     let message = &request["params"]["message"];
     assert_eq!(message["messageId"], id.as_str());

@@ -1901,6 +1901,8 @@ export interface components {
             summary: string;
             /** Format: uuid */
             target_id: string;
+            /** @description The beginning of the task. */
+            task_preview: string;
             /** @description Always `delegation`. */
             type: string;
         };
@@ -4816,6 +4818,15 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            /** @description Its own token may not change this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description There is no such workspace */
             404: {
                 headers: {

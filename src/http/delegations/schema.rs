@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// Longest preview of a result in a list, in bytes.
+/// Longest preview of a task and of a result in a list, in bytes.
 const PREVIEW: usize = 300;
 
 /// A task for another workspace.
@@ -93,6 +93,8 @@ pub struct Item {
     status: Status,
     pub created_at: DateTime<Utc>,
     delegation_id: String,
+    /// The beginning of the task.
+    task_preview: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     error: Option<String>,
@@ -116,6 +118,7 @@ pub fn rows(delegation: &Delegation) -> Vec<Item> {
         status: delegation.status,
         created_at: delegation.created_at,
         delegation_id: delegation.delegation_id.clone(),
+        task_preview: preview(&delegation.task, PREVIEW),
         error: error.clone(),
         response_preview: None,
         is_result: false,
@@ -136,6 +139,7 @@ pub fn rows(delegation: &Delegation) -> Vec<Item> {
         status: delegation.status,
         created_at: at,
         delegation_id: delegation.delegation_id.clone(),
+        task_preview: preview(&delegation.task, PREVIEW),
         error,
         response_preview: (!text.is_empty()).then(|| preview(text, PREVIEW)),
         is_result: true,

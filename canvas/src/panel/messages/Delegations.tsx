@@ -28,6 +28,11 @@ export function Delegations({ id }: { id: string }) {
               </span>
               <When at={one.at} className="shrink-0 text-xs text-muted" />
             </p>
+            {one.task && (
+              <p className="line-clamp-2">
+                <Said text={one.task} />
+              </p>
+            )}
             {one.error && (
               <p className="line-clamp-3 text-danger">
                 <Said text={one.error} />

@@ -98,11 +98,11 @@ describe("delegations", () => {
     const list = delegationsOf([
       row("3", "completed", 30, { delegation_id: "d", target_id: "", response_preview: "done" }),
       row("2", "failed", 20, { delegation_id: "e", error: "refused" }),
-      row("1", "dispatched", 10, { delegation_id: "d" }),
+      row("1", "dispatched", 10, { delegation_id: "d", task_preview: "count" }),
     ]);
     expect(list).toMatchObject([
       { id: "e", status: "failed", error: "refused" },
-      { id: "d", status: "completed", target: "b", preview: "done" },
+      { id: "d", status: "completed", target: "b", preview: "done", task: "count" },
     ]);
   });
 

@@ -66,6 +66,8 @@ export interface Delegation {
   status: string;
   /** When it was sent. */
   at: string;
+  /** The beginning of what was asked. */
+  task: string;
   error: string;
   preview: string;
 }
@@ -86,6 +88,7 @@ export function delegationsOf(rows: readonly DelegationRow[]): Delegation[] {
       target: before?.target || row.target_id,
       status: further ? row.status : before.status,
       at: before?.at ?? row.created_at,
+      task: textOf(row.task_preview) || (before?.task ?? ""),
       error: textOf(row.error) || (before?.error ?? ""),
       preview: textOf(row.response_preview) || (before?.preview ?? ""),
     });
