@@ -81,6 +81,15 @@ async function organisation(server) {
     ],
   );
   await server.create({ name: "Scout", role: "Looks things up", runtime: "isomer" });
+  const request = { action: "Publish the report", reason: "Both reviews are done" };
+  await server.api("POST", `/workspaces/${research[3]}/approvals`, request);
+  const night = { name: "Night shift", role: "Works at night", parent_id: research[0] };
+  const away = await server.create({ ...night, external: true });
+  for (const text of ["Summarise today's notes", "Check the citations"]) {
+    const message = { role: "user", parts: [{ kind: "text", text }] };
+    const body = { method: "message/send", params: { message } };
+    await server.api("POST", `/workspaces/${away}/a2a`, body);
+  }
   return { reader: research[1] };
 }
 
