@@ -282,6 +282,10 @@ impl Directory {
             Err(error) => return Err(error.into()),
         };
         for (cell, (id, status)) in cells.into_iter().zip(touched) {
+            if let Some(cell) = cell.as_ref().filter(|_| status == Status::Removed) {
+                // What waits for it goes to its successor, or nowhere.
+                self.context.mailroom.poke(cell);
+            }
             let actor = cell.and_then(|cell| cell.actor.read().clone());
             if let Some(actor) = actor {
                 let _ = actor.send_message(WorkspaceMsg::Reload);

@@ -263,6 +263,10 @@ impl Dispatch {
 fn takes(cell: &Cell, lane: &Lane) -> usize {
     let route = cell.route.read().clone();
     let there = matches!(cell.status(), Status::Online | Status::Degraded);
+    if cell.status() == Status::Removed {
+        // Its successor gets it, or it has failed: whoever is tried finds out.
+        return 1_usize.saturating_sub(lane.under_way);
+    }
     let pushed = route.delivery_mode == DeliveryMode::Push && route.url.is_some();
     if !there || cell.is_quarantined() || !pushed {
         return 0;

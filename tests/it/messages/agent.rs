@@ -14,7 +14,8 @@ in_both_modes!(
     a_busy_agent_is_asked_again,
     a_refused_message_has_failed,
     a_receipt_instead_of_an_answer,
-    rights_are_checked_when_its_turn_comes
+    rights_are_checked_when_its_turn_comes,
+    what_waits_goes_to_the_successor_or_nowhere
 );
 
 /// Agents of the test listen on localhost.
@@ -187,4 +188,21 @@ async fn rights_are_checked_when_its_turn_comes(mode: Mode) {
     let failed = until(&sender, &one, &mid, "failed").await;
     assert!(failed["last_error"].as_str().unwrap().starts_with("access denied"), "{failed}");
     assert!(agent.texts().is_empty());
+}
+
+async fn what_waits_goes_to_the_successor_or_nowhere(mode: Mode) {
+    let server = Server::with(mode, &LOCAL).await;
+    let admin = server.admin();
+    let agent = Agent::start(Mood::Echo).await;
+    let (heir, _) = agent.join(&admin, json!({"name": "heir"})).await;
+    let old = admin.create(json!({"name": "old", "external": true})).await;
+    let gone = admin.create(json!({"name": "gone", "external": true})).await;
+    let inherited = keep(&admin, &old, "a", &[]).await;
+    let lost = keep(&admin, &gone, "b", &[]).await;
+    admin.post(&format!("/workspaces/{old}/forward"), json!({"to": heir})).await.expect(200);
+    admin.delete(&format!("/workspaces/{gone}")).await.expect(200);
+    until(&admin, &old, &inherited, "delivered").await;
+    assert_eq!(agent.texts(), ["a"]);
+    let failed = until(&admin, &gone, &lost, "failed").await;
+    assert_eq!(failed["last_error"], "workspace removed");
 }
