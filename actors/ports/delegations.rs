@@ -26,7 +26,8 @@ pub trait DelegationStore: Send + Sync {
         key: DelegationKey<'_>,
     ) -> Result<Option<Delegation>, StoreError>;
 
-    /// Returns the newest of a source's, by request and by result: at most `limit` of each.
+    /// Returns the newest of a source's, by request and by result: at most `limit` of each, with
+    /// the first 400 characters of task and result.
     async fn delegations(
         &self,
         source: WorkspaceId,

@@ -13,6 +13,11 @@ use super::codec::{Columns, classify};
 
 const READ: &str = "read delegations";
 const ALL: &str = "SELECT * FROM delegations";
+/// With the beginnings of what can be long: agents list theirs after every heartbeat.
+const OUTLINE: &str = "SELECT id, result_id, workspace_id, delegation_id, target_id,
+        left(task, 400) AS task, kind, status, error, left(result, 400) AS result, was_queued,
+        idempotency_key, created_at, result_at
+    FROM delegations";
 
 /// Takes a step inside a transaction.
 pub async fn take(
@@ -116,9 +121,9 @@ impl DelegationStore for PgStore {
         limit: usize,
     ) -> Result<Vec<Delegation>, StoreError> {
         let sql = format!(
-            "({ALL} WHERE workspace_id = $1 ORDER BY created_at DESC LIMIT $2)
+            "({OUTLINE} WHERE workspace_id = $1 ORDER BY created_at DESC LIMIT $2)
              UNION
-             ({ALL} WHERE workspace_id = $1 AND result_at IS NOT NULL
+             ({OUTLINE} WHERE workspace_id = $1 AND result_at IS NOT NULL
               ORDER BY result_at DESC LIMIT $2)"
         );
         let query = sqlx::query(AssertSqlSafe(sql)).bind(source.0).bind(bound(limit));
