@@ -11,6 +11,7 @@ use super::activity::{Body, Entry, kind};
 use super::change::Draft;
 use super::event::recorded;
 use super::ids::WorkspaceId;
+use super::text::cut;
 
 /// Longest preview of a task in events, in bytes.
 const TASK_PREVIEW: usize = 100;
@@ -241,8 +242,7 @@ pub fn preview(text: &str, max_bytes: usize) -> String {
     if text.len() <= max_bytes {
         return text.to_owned();
     }
-    let end = (0..=max_bytes).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    format!("{}...", &text[..end])
+    format!("{}...", cut(text, max_bytes))
 }
 
 /// Returns what a target answered in words: the first text of its message, its status, or its

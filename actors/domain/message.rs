@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::ids::WorkspaceId;
+use super::text::cut;
 
 /// How often a message is handed to an agent at most (contract 04 §4).
 pub const MAX_ATTEMPTS: i32 = 5;
@@ -213,9 +214,9 @@ pub fn judge(
                 counts: true,
             };
         }
-        Delivery::Refused { reason } => return Verdict::ended(State::Failed, cut(reason)),
-        Delivery::Failed { reason } => (cut(reason), true),
-        Delivery::Busy { reason } | Delivery::Away { reason } => (cut(reason), false),
+        Delivery::Refused { reason } => return Verdict::ended(State::Failed, bounded(&reason)),
+        Delivery::Failed { reason } => (bounded(&reason), true),
+        Delivery::Busy { reason } | Delivery::Away { reason } => (bounded(&reason), false),
     };
     if counts && attempts >= MAX_ATTEMPTS {
         return Verdict::ended(State::Failed, reason);
@@ -235,12 +236,8 @@ pub fn wait_after(failures: i32) -> Duration {
     FIRST_WAIT.saturating_mul(1 << doublings).min(LONGEST_WAIT)
 }
 
-fn cut(mut reason: String) -> String {
-    if reason.len() > MAX_REASON {
-        let end = (0..=MAX_REASON).rev().find(|at| reason.is_char_boundary(*at)).unwrap_or(0);
-        reason.truncate(end);
-    }
-    reason
+fn bounded(reason: &str) -> String {
+    cut(reason, MAX_REASON).to_owned()
 }
 
 #[cfg(test)]
