@@ -1,7 +1,7 @@
 //! `POST /workspaces/:id/a2a` (contract 04 §3): messages to agents.
 //!
 //! The order of the checks is the contract's. Nothing here touches the store on the way to an
-//! agent that is there. A client that leaves takes the call to the agent with it.
+//! agent that is there, but for one read when it has or lately had messages that waited. A client that leaves takes the call to the agent with it.
 
 mod announce;
 pub mod ask;
