@@ -114,8 +114,9 @@ pub enum RunReport {
     Starting,
     /// It ended.
     Ended,
-    /// It ended too often and is not started again. Said after `Ended`. The text is shown to people.
-    GivenUp { error: String },
+    /// It is not started again: it ended too often, or cannot be started. Said after `Ended`. The
+    /// text is shown to people; `missing` names the variables that it needs and nobody set.
+    GivenUp { error: String, missing: Vec<String> },
 }
 
 /// What a deletion should do besides removing.

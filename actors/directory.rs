@@ -29,6 +29,7 @@ use crate::domain::beat::{Beat, RuntimeMetadata};
 use crate::domain::hierarchy::Peers;
 use crate::domain::ids::WorkspaceId;
 use crate::domain::status::Status;
+use crate::indexes::HostedRuntimes;
 use crate::liveness::{LivenessReport, Pulse, SweepMsg};
 use crate::ports::{LivenessMirror, WorkspaceView};
 use crate::shard::{ShardMsg, shard_of};
@@ -249,6 +250,11 @@ impl Directory {
     /// Returns the workspaces of the runtime `isomer` that are not removed.
     pub fn hosted(&self) -> Vec<WorkspaceId> {
         self.context.indexes.hosted()
+    }
+
+    /// Returns the runtimes whose agents this server runs.
+    pub fn hosted_runtimes(&self) -> &HostedRuntimes {
+        self.context.indexes.hosted_runtimes()
     }
 
     /// Returns the ids of hosted workspaces from now on, whenever their row is changed: hints

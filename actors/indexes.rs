@@ -3,6 +3,7 @@
 //! One writer keeps it true: [`Indexes::absorb`] runs for every committed change, in commit
 //! order, before its caller is answered.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -25,8 +26,8 @@ use crate::tokens::TokenIndex;
 
 /// The runtime name of agents that run outside the platform.
 pub const EXTERNAL: &str = "external";
-/// The runtime name of built-in agents, which this server runs itself.
-pub const HOSTED: &str = "isomer";
+/// The runtime name of built-in agents.
+pub const BUILT_IN: &str = "isomer";
 /// Hosted workspaces whose change has not been looked at; beyond that the host looks at all.
 const MAX_PLACEMENTS: usize = 1_024;
 /// The runtime that takes longer to start than others (contract 01 §9).
@@ -58,6 +59,29 @@ impl Patience {
     }
 }
 
+/// The names of the runtimes whose agents this server runs. Cheap to clone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostedRuntimes(Arc<BTreeSet<Box<str>>>);
+
+impl HostedRuntimes {
+    /// Returns whether agents of this runtime are run by this server.
+    pub fn contains(&self, runtime: &str) -> bool {
+        self.0.contains(runtime)
+    }
+
+    /// Returns the names in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(AsRef::as_ref)
+    }
+}
+
+impl<T: Into<Box<str>>> FromIterator<T> for HostedRuntimes {
+    fn from_iter<I: IntoIterator<Item = T>>(names: I) -> Self {
+        let names = names.into_iter().map(Into::into).filter(|name| &**name != EXTERNAL);
+        Self(Arc::new(names.collect()))
+    }
+}
+
 /// The in-memory mirror of committed structure.
 #[derive(Debug)]
 pub struct Indexes {
@@ -67,6 +91,7 @@ pub struct Indexes {
     pub(crate) tokens: TokenIndex,
     pub(crate) slots: Slots,
     pub(crate) patience: Patience,
+    hosted: HostedRuntimes,
     /// Workspaces whose silence is judged.
     heard: AtomicU64,
     /// Ids of hosted workspaces whose row was changed.
@@ -75,7 +100,7 @@ pub struct Indexes {
 
 impl Indexes {
     /// Returns empty indexes.
-    pub fn new(patience: Patience) -> Self {
+    pub fn new(patience: Patience, hosted: HostedRuntimes) -> Self {
         Self {
             cells: Cells::default(),
             hierarchy: RwLock::default(),
@@ -83,6 +108,7 @@ impl Indexes {
             tokens: TokenIndex::default(),
             slots: Slots::new(),
             patience,
+            hosted,
             heard: AtomicU64::new(0),
             placements: broadcast::Sender::new(MAX_PLACEMENTS),
         }
@@ -91,13 +117,7 @@ impl Indexes {
     /// Takes over a row at start, or one that another node changed.
     pub fn put_row(&self, row: &IndexRow) {
         self.hierarchy.write().put(row.id, row.parent_id, row.status == Status::Removed);
-        let runtime = match row {
-            IndexRow { external: true, .. } => EXTERNAL,
-            IndexRow { hosted: true, .. } => HOSTED,
-            IndexRow { hermes: true, .. } => HERMES,
-            _ => "",
-        };
-        let cell = self.publish(row.id, row.status, runtime);
+        let cell = self.publish(row.id, row.status, &row.runtime);
         cell.had_tokens.fetch_or(row.had_tokens, Ordering::Relaxed);
         let tasks = row.max_concurrent_tasks;
         let url = row.url.as_deref();
@@ -210,6 +230,11 @@ impl Indexes {
         self.heard.load(Ordering::Relaxed)
     }
 
+    /// Returns the runtimes whose agents this server runs.
+    pub fn hosted_runtimes(&self) -> &HostedRuntimes {
+        &self.hosted
+    }
+
     /// Returns the hosted workspaces that are not removed.
     pub fn hosted(&self) -> Vec<WorkspaceId> {
         let cells = self.cells.iter();
@@ -247,7 +272,7 @@ impl Indexes {
         );
         let before = cell.status();
         let was_heard = !new && before.is_heard();
-        let hosted = runtime == HOSTED;
+        let hosted = self.hosted.contains(runtime);
         let tell = hosted || cell.is_hosted();
         cell.set_status(status, runtime == EXTERNAL, hosted);
         if tell {

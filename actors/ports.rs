@@ -99,11 +99,7 @@ pub struct IndexRow {
     pub parent_id: Option<WorkspaceId>,
     pub forwarded_to: Option<WorkspaceId>,
     pub status: Status,
-    pub external: bool,
-    /// Its agent is run by this server.
-    pub hosted: bool,
-    /// The runtime that takes longer to start than others.
-    pub hermes: bool,
+    pub runtime: Box<str>,
     /// Whether it ever had a token, live or revoked.
     pub had_tokens: bool,
     /// Where its agent is.

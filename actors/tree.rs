@@ -34,7 +34,7 @@ use crate::context::Context;
 use crate::delegations::Delegations;
 use crate::directory::Directory;
 use crate::heartbeats::{BatchMsg, Heartbeats};
-use crate::indexes::{Indexes, Patience};
+use crate::indexes::{HostedRuntimes, Indexes, Patience};
 use crate::janitor::{RelayActor, TokenKeeper, TokensMsg};
 use crate::journal::{Journal, JournalActor};
 use crate::live::{Live, hub::Hub};
@@ -65,8 +65,10 @@ pub struct Ports {
 }
 
 /// How the runtime behaves.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
+    /// The runtimes whose agents this server runs.
+    pub hosted: HostedRuntimes,
     pub patience: Patience,
     /// Between two sweeps.
     pub sweep_every: Duration,
@@ -118,7 +120,7 @@ impl Tree {
         registry: &Registry,
     ) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new(registry)?);
-        let indexes = Arc::new(Indexes::new(settings.patience));
+        let indexes = Arc::new(Indexes::new(settings.patience, settings.hosted.clone()));
         // Before the rows: what is recorded meanwhile is caught up with.
         let recorded = ports.store.last_seq().await?;
         load(ports.store.as_ref(), &indexes).await?;

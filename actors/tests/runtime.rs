@@ -66,6 +66,7 @@ async fn world_with(store: Arc<FakeStore>, rules: Rules, activity: Keeping) -> W
     let patience =
         Patience { ttl: TTL, external_ttl: TTL, provision: TTL * 10, provision_hermes: TTL * 30 };
     let settings = Settings {
+        hosted: [isomer_actors::indexes::BUILT_IN].into_iter().collect(),
         patience,
         sweep_every: SECOND,
         mail: MailSettings::default(),
@@ -460,7 +461,11 @@ async fn an_agents_end_is_recorded_at_once_and_only_once() {
     assert_eq!(world.status(id), Status::Online);
 
     report(RunReport::Ended).await.unwrap();
-    assert!(report(RunReport::GivenUp { error: "it panicked".to_owned() }).await.unwrap());
+    assert!(
+        report(RunReport::GivenUp { error: "it panicked".to_owned(), missing: Vec::new() })
+            .await
+            .unwrap()
+    );
     assert_eq!(world.status(id), Status::Failed);
     world.directory.remove(id, RemoveOptions::default()).await.unwrap();
     assert!(matches!(report(RunReport::Starting).await, Err(RuntimeError::Removed)));

@@ -230,9 +230,12 @@ pub(super) fn run(held: &Held, report: &RunReport) -> Decision<bool> {
             Step::new(after, Draft::new(recorded::WORKSPACE_PROVISIONING, payload))
         }
         RunReport::Ended => Step::new(after, Draft::new(recorded::WORKSPACE_OFFLINE, json!({}))),
-        RunReport::GivenUp { error } => {
-            let payload =
+        RunReport::GivenUp { error, missing } => {
+            let mut payload =
                 json!({"error": error, "runtime": record.runtime, "source": "agent_host"});
+            if !missing.is_empty() {
+                payload["missing"] = json!(missing);
+            }
             let draft = Draft::new(recorded::WORKSPACE_PROVISION_FAILED, payload);
             let mut step = Step::new(after, draft);
             step.effects.push(Effect::SampleError(error.clone()));

@@ -43,7 +43,7 @@ use crate::keys::secrets::Secrets;
 use crate::keys::setup::{self, SetupError};
 use crate::lifecycle::Lifecycle;
 use crate::net::serve::serve;
-use crate::provision::{self, Addresses, BuiltIn, Host, HostWork, Runtime};
+use crate::provision::{self, Addresses, Backend, BuiltIn, Host, HostWork, Preparer, Runtime};
 use crate::redis::{LocalMirror, LocalRelay, RedisError, RedisMirror, RedisRelay};
 use crate::store::postgres::{ConnectError, PgStore};
 use crate::store::sqlite::{OpenError, SqliteStore};
@@ -102,6 +102,7 @@ pub async fn run(
     let registry = Registry::new();
     let ports = Ports { store: Arc::clone(&store), mirror, relay, clock: Arc::new(SystemClock) };
     let settings = Settings {
+        hosted: config.provision.hosted(),
         patience: patience(&config.liveness),
         sweep_every: SWEEP_EVERY,
         mail: mail(&config),
@@ -269,7 +270,7 @@ fn shared(
     registry: Registry,
     admin_token: SecretString,
     custody: Custody,
-    (host, hosted_at): Hosting,
+    (host, hosted_at, backend): Hosting,
 ) -> Result<App, AppError> {
     let external = config.platform.external_platform_url.as_deref().unwrap_or_default();
     let secure = external.starts_with("https://");
@@ -283,6 +284,7 @@ fn shared(
         activity: tree.activity(),
         host,
         hosted_at,
+        backend,
         agents: Arc::new(HttpAgents::default()),
         gate: Gate::default(),
         cards: Cards::new(config.card_keys.clone()),
@@ -314,7 +316,7 @@ async fn chat_files(config: &Config, directory: &Directory) -> Result<ChatFiles,
 }
 
 /// The host of the agents that this server runs itself, and where they listen.
-type Hosting = (Host, Addresses);
+type Hosting = (Host, Addresses, Arc<dyn Backend>);
 
 /// Returns the host of the agents that this server runs itself. Its work has not begun.
 fn agent_host(
@@ -331,13 +333,17 @@ fn agent_host(
         tokens: tree.tokens(),
         addresses: addresses.clone(),
     };
-    let (host, work) = Host::new(Arc::new(workspaces), Arc::new(backend), config.hosted_agents);
-    ((host, addresses), work)
+    let backend: Arc<dyn Backend> = Arc::new(backend);
+    let prepare = Preparer { config: config.provision.clone(), data_dir: config.data_dir.clone() };
+    let limit = config.provision.limit;
+    let (host, work) =
+        Host::new(Arc::new(workspaces), Arc::clone(&backend), Arc::new(prepare), limit);
+    ((host, addresses, backend), work)
 }
 
 /// Two agents in an empty database, so that a first look finds something alive.
 async fn create_demo(config: &Config, empty: bool, directory: &Directory) {
-    if !config.demo || !empty || config.hosted_agents == 0 {
+    if !config.demo || !empty || config.provision.limit == 0 {
         return;
     }
     if let Err(error) = provision::create_demo(directory).await {

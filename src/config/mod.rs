@@ -4,6 +4,7 @@
 
 mod cards;
 mod keys;
+mod provision;
 mod read;
 
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 pub use self::keys::{ControlPlaneAt, KeysConfig};
+pub use self::provision::{ProvisionConfig, Provisioner, RuntimeSpec};
 pub use self::read::{ConfigError, Environment};
 use crate::a2a::card::TrustedKeys;
 
@@ -49,8 +51,7 @@ pub struct Config {
     pub card_keys: TrustedKeys,
     /// `CHAT_FILES_LIMIT_MB` (1,024), in bytes: what the chat files of one workspace may take.
     pub chat_files_limit: u64,
-    /// `ISOMER_HOSTED_AGENTS` (64): agents that this server runs itself at most; 0 for none.
-    pub hosted_agents: usize,
+    pub provision: ProvisionConfig,
     pub approvals: ApprovalsConfig,
     /// `MOLECULE_MCP_ALLOW_SEND_MESSAGE` (0): agents may speak to people through MCP.
     pub mcp_send_message: bool,

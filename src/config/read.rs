@@ -94,7 +94,7 @@ impl Config {
             card_keys: env.card_keys()?,
             chat_files_limit: env.number("CHAT_FILES_LIMIT_MB", 1, 1_000_000)?.unwrap_or(1_024)
                 << 20,
-            hosted_agents: env.number("ISOMER_HOSTED_AGENTS", 0, 10_000)?.unwrap_or(64) as usize,
+            provision: env.provision()?,
             approvals: env.approvals()?,
             mcp_send_message: env.flag("MOLECULE_MCP_ALLOW_SEND_MESSAGE")?.unwrap_or(false),
         })
@@ -126,7 +126,7 @@ impl Source<'_> {
         }
     }
 
-    fn number(
+    pub(super) fn number(
         &self,
         variable: &'static str,
         from: u64,
@@ -136,7 +136,7 @@ impl Source<'_> {
         self.parsed(variable, &accepted, |n| (from..=to).contains(n))
     }
 
-    fn seconds(
+    pub(super) fn seconds(
         &self,
         variable: &'static str,
         from: u64,
@@ -147,7 +147,7 @@ impl Source<'_> {
         Ok(seconds.map(secs))
     }
 
-    fn flag(&self, variable: &'static str) -> Result<Option<bool>, ConfigError> {
+    pub(super) fn flag(&self, variable: &'static str) -> Result<Option<bool>, ConfigError> {
         let Some(value) = self.text(variable) else {
             return Ok(None);
         };
@@ -340,7 +340,7 @@ pub(super) fn bad(variable: &'static str, value: &str, accepted: &str) -> Config
     ConfigError { variable, value: value.to_owned(), accepted: accepted.to_owned() }
 }
 
-fn secs(seconds: u64) -> Duration {
+pub(super) fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 

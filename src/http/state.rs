@@ -30,7 +30,7 @@ use crate::keys::custody::Custody;
 use crate::keys::rotation::{Progress, Rotation};
 use crate::keys::secrets::Secrets;
 use crate::net::guard::Mode;
-use crate::provision::{Addresses, Host};
+use crate::provision::{Addresses, Backend, Host};
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -52,6 +52,8 @@ pub struct Shared {
     pub host: Host,
     /// Where the agents of `host` listen.
     pub hosted_at: Addresses,
+    /// How agents are run: their logs and terminals.
+    pub backend: Arc<dyn Backend>,
     /// How messages reach agents.
     pub agents: Arc<dyn Agents>,
     /// Bounds the messages under way.

@@ -1,5 +1,6 @@
 //! The built-in agent in this process.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,10 +15,15 @@ use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Addresses, Backend, Ended, Failure, Wanted};
+use super::{
+    Addresses, Backend, Ended, Failure, Launch, LogRange, Logs, Terminal, TerminalSize,
+    Unavailable, Wanted,
+};
 use crate::agent::{self, AgentConfig, AgentError, Exit, HEARTBEAT_EVERY, Identity};
 use crate::http::token;
 
+/// Its name in answers.
+const NAME: &str = "process";
 /// Between two tries to issue a token while the store is away.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -38,7 +44,12 @@ pub struct BuiltIn {
 
 #[async_trait]
 impl Backend for BuiltIn {
-    async fn run(&self, agent: Wanted, stop: CancellationToken) -> Result<Ended, Failure> {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn run(&self, launch: Launch, stop: CancellationToken) -> Result<Ended, Failure> {
+        let agent = launch.agent;
         let config = self.config(&agent);
         let ready = tokio::select! {
             ready = self.ensure_token(&agent, &config) => ready,
@@ -52,6 +63,23 @@ impl Backend for BuiltIn {
             Ok(Exit::Gone) => Ok(Ended::Gone),
             Err(error) => Err(failure(&agent, &error)),
         }
+    }
+
+    async fn end(&self, _: WorkspaceId) -> Result<(), Unavailable> {
+        // An agent ends with its run.
+        Ok(())
+    }
+
+    async fn reap(&self, _: &BTreeSet<WorkspaceId>) -> Result<usize, Unavailable> {
+        Ok(0)
+    }
+
+    async fn logs(&self, _: WorkspaceId, _: LogRange) -> Result<Logs, Unavailable> {
+        Err(Unavailable::NotOffered(NAME))
+    }
+
+    async fn terminal(&self, _: WorkspaceId, _: TerminalSize) -> Result<Terminal, Unavailable> {
+        Err(Unavailable::NotOffered(NAME))
     }
 
     async fn forget(&self, id: WorkspaceId) {
@@ -139,5 +167,5 @@ fn failure(agent: &Wanted, error: &AgentError) -> Failure {
         }
         AgentError::Server(_) => "its server ended early".to_owned(),
     };
-    Failure { reason }
+    Failure::new(reason)
 }

@@ -4,7 +4,7 @@ use isomer_actors::api::{NewWorkspace, RuntimeError, Start};
 use isomer_actors::directory::Directory;
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::record::{Access, DeliveryMode};
-use isomer_actors::indexes::HOSTED;
+use isomer_actors::indexes::BUILT_IN;
 
 /// Name and role.
 const DEMO: [(&str, &str); 2] =
@@ -25,7 +25,7 @@ pub async fn create_demo(directory: &Directory) -> Result<(), RuntimeError> {
             name: name.to_owned(),
             role: Some(role.to_owned()),
             tier: DEFAULT_TIER,
-            runtime: HOSTED.to_owned(),
+            runtime: BUILT_IN.to_owned(),
             parent_id: None,
             workspace_dir: None,
             workspace_access: Access::None,

@@ -20,7 +20,7 @@ use tracing::{error, info, warn};
 use super::keeper::{Keeper, Order, Outcome, Wish};
 use super::restarts::Restarts;
 use super::workspaces::runs_in;
-use super::{Backend, Workspaces};
+use super::{Backend, Prepare, Workspaces};
 
 /// Orders that may wait for the host, and for one keeper.
 const MAX_COMMANDS: usize = 64;
@@ -60,6 +60,7 @@ impl Host {
     pub fn new(
         workspaces: Arc<dyn Workspaces>,
         backend: Arc<dyn Backend>,
+        prepare: Arc<dyn Prepare>,
         limit: usize,
     ) -> (Self, Work) {
         let (sender, commands) = mpsc::channel(MAX_COMMANDS);
@@ -67,6 +68,7 @@ impl Host {
         let work = Work {
             workspaces,
             backend,
+            prepare,
             limit,
             taken: Arc::clone(&host.taken),
             commands,
@@ -131,6 +133,7 @@ struct Seat {
 pub struct Work {
     workspaces: Arc<dyn Workspaces>,
     backend: Arc<dyn Backend>,
+    prepare: Arc<dyn Prepare>,
     limit: usize,
     taken: Arc<AtomicUsize>,
     commands: mpsc::Receiver<Command>,
@@ -228,6 +231,7 @@ impl Work {
         let keeper = Keeper {
             id,
             backend: Arc::clone(&self.backend),
+            prepare: Arc::clone(&self.prepare),
             workspaces: Arc::clone(&self.workspaces),
             orders,
             stop: stop.clone(),

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::restarts::{Next, Restarts};
-use super::{Backend, Ended, Failure, PAUSE_AFTER_STOP, Refused, Wanted, Workspaces};
+use super::{Backend, Ended, Failure, PAUSE_AFTER_STOP, Prepare, Refused, Wanted, Workspaces};
 
 /// Between two questions to a runtime that could not answer.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -50,6 +50,7 @@ pub(super) enum Outcome {
 pub(super) struct Keeper {
     pub id: WorkspaceId,
     pub backend: Arc<dyn Backend>,
+    pub prepare: Arc<dyn Prepare>,
     pub workspaces: Arc<dyn Workspaces>,
     pub orders: mpsc::Receiver<Order>,
     pub stop: CancellationToken,
@@ -90,7 +91,7 @@ impl Keeper {
                     info!(workspace_id = %self.id, ?ended, "the agent has ended");
                     return Outcome::Done;
                 }
-                Run::Failed(failure) => match self.failed(&failure.reason, started).await {
+                Run::Failed(failure) => match self.failed(&failure, started).await {
                     Some(pause) => pause,
                     None => return Outcome::GivenUp,
                 },
@@ -119,17 +120,24 @@ impl Keeper {
 
     async fn run(&mut self, agent: Wanted) -> Run {
         let (backend, stop) = (Arc::clone(&self.backend), self.stop.clone());
+        let prepare = Arc::clone(&self.prepare);
         let overdue = async {
             self.stop.cancelled().await;
             sleep(STOP_LIMIT).await;
         };
         let mut task = JoinSet::new();
-        task.spawn(async move { backend.run(agent, stop).await });
+        task.spawn(async move {
+            let launch = tokio::select! {
+                launch = prepare.prepare(&agent) => launch?,
+                () = stop.cancelled() => return Ok(Ended::Stopped),
+            };
+            backend.run(launch, stop).await
+        });
         let run = tokio::select! {
             ended = task.join_next() => match ended {
                 Some(Ok(Ok(ended))) => Run::Ended(ended),
                 Some(Ok(Err(failure))) => Run::Failed(failure),
-                Some(Err(_)) | None => Run::Failed(Failure { reason: "it panicked".to_owned() }),
+                Some(Err(_)) | None => Run::Failed(Failure::new("it panicked")),
             },
             Some(order) = self.orders.recv() => Run::Ordered(order),
             () = overdue => {
@@ -154,8 +162,15 @@ impl Keeper {
     }
 
     /// Returns how long to wait, `None` when it is given up.
-    async fn failed(&mut self, reason: &str, started: Instant) -> Option<Duration> {
+    async fn failed(&mut self, failure: &Failure, started: Instant) -> Option<Duration> {
         self.report(RunReport::Ended).await;
+        let reason = failure.reason.as_str();
+        if failure.hopeless {
+            warn!(workspace_id = %self.id, reason, "the agent cannot be started");
+            let (error, missing) = (reason.to_owned(), failure.missing.clone());
+            self.report(RunReport::GivenUp { error, missing }).await;
+            return None;
+        }
         match self.restarts.failed(reason, started, Instant::now()) {
             Next::After(pause) => {
                 let pause_ms = pause.as_millis();
@@ -165,7 +180,7 @@ impl Keeper {
             Next::GiveUp => {
                 warn!(workspace_id = %self.id, reason, "the agent keeps failing and is given up");
                 let error = format!("the agent keeps failing: {reason}");
-                self.report(RunReport::GivenUp { error }).await;
+                self.report(RunReport::GivenUp { error, missing: Vec::new() }).await;
                 None
             }
         }

@@ -1,14 +1,17 @@
 //! Host and keepers under paused time, with fakes at their ports.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use isomer_actors::api::RunReport;
 use isomer_actors::domain::ids::WorkspaceId;
+use isomer_actors::domain::record::Access;
 use isomer_actors::domain::status::Status;
 use parking_lot::Mutex;
+use secrecy::SecretString;
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -16,7 +19,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::host::{Host, Refused};
 use super::workspaces::{Unreachable, Workspaces};
-use super::{Backend, Ended, Failure, PAUSE_AFTER_STOP, Wanted};
+use super::{
+    Backend, Ended, Failure, Folders, Launch, LogRange, Logs, PAUSE_AFTER_STOP, Prepare, Terminal,
+    TerminalSize, Unavailable, Wanted,
+};
+
+use crate::config::RuntimeSpec;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -79,7 +87,17 @@ impl Workspaces for Fake {
 
     async fn wanted(&self, id: WorkspaceId) -> Result<Option<Wanted>, Unreachable> {
         let status = self.status(id).filter(|status| super::workspaces::runs_in(*status));
-        let wanted = |status| Wanted { id, name: "Ada".to_owned(), role: None, status };
+        let wanted = |status| Wanted {
+            id,
+            name: "Ada".to_owned(),
+            role: None,
+            tier: 2,
+            runtime: "isomer".to_owned(),
+            parent_id: None,
+            workspace_dir: None,
+            workspace_access: Access::None,
+            status,
+        };
         Ok(status.map(wanted))
     }
 
@@ -105,8 +123,43 @@ impl Drop for Running<'_> {
 }
 
 #[async_trait]
+impl Prepare for Fake {
+    async fn prepare(&self, agent: &Wanted) -> Result<Launch, Failure> {
+        Ok(Launch {
+            agent: agent.clone(),
+            spec: RuntimeSpec::default(),
+            folders: Folders::of(Path::new("/nowhere"), agent.id),
+            variables: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            token: SecretString::default(),
+        })
+    }
+}
+
+#[async_trait]
 impl Backend for Fake {
-    async fn run(&self, agent: Wanted, stop: CancellationToken) -> Result<Ended, Failure> {
+    fn name(&self) -> &'static str {
+        "fake"
+    }
+
+    async fn end(&self, _: WorkspaceId) -> Result<(), Unavailable> {
+        Ok(())
+    }
+
+    async fn reap(&self, _: &BTreeSet<WorkspaceId>) -> Result<usize, Unavailable> {
+        Ok(0)
+    }
+
+    async fn logs(&self, _: WorkspaceId, _: LogRange) -> Result<Logs, Unavailable> {
+        Err(Unavailable::NotRunning)
+    }
+
+    async fn terminal(&self, _: WorkspaceId, _: TerminalSize) -> Result<Terminal, Unavailable> {
+        Err(Unavailable::NotRunning)
+    }
+
+    async fn run(&self, launch: Launch, stop: CancellationToken) -> Result<Ended, Failure> {
+        let agent = launch.agent;
         self.0.note("run");
         self.0.put(agent.id, Status::Online);
         self.0.running.lock().push(agent.id);
@@ -114,7 +167,7 @@ impl Backend for Fake {
         let failure = self.0.failures.lock().pop();
         match failure {
             Some("panic") => panic!("as asked"),
-            Some(reason) => Err(Failure { reason: reason.to_owned() }),
+            Some(reason) => Err(Failure::new(reason)),
             None => {
                 stop.cancelled().await;
                 Ok(Ended::Stopped)
@@ -128,8 +181,10 @@ impl Backend for Fake {
 }
 
 fn start(world: &Arc<World>, limit: usize) -> (Host, CancellationToken, JoinHandle<()>) {
-    let (host, work) =
-        Host::new(Arc::new(Fake(Arc::clone(world))), Arc::new(Fake(Arc::clone(world))), limit);
+    let (host, work) = {
+        let fake = || Arc::new(Fake(Arc::clone(world)));
+        Host::new(fake(), fake(), fake(), limit)
+    };
     let stop = CancellationToken::new();
     let task = tokio::spawn(work.run(stop.clone()));
     (host, stop, task)

@@ -78,6 +78,11 @@ impl Workspaces for Runtime {
             id,
             name: record.name,
             role: record.role.filter(|role| !role.is_empty()),
+            tier: record.tier,
+            runtime: record.runtime,
+            parent_id: record.parent_id,
+            workspace_dir: record.workspace_dir,
+            workspace_access: record.workspace_access,
             status: record.status,
         }))
     }

@@ -68,6 +68,6 @@ pub async fn info(State(app): State<App>, caller: Caller) -> Answer {
 
 /// The one place that says which optional parts are built in.
 fn features(app: &App) -> Features {
-    let hosted_agents = app.config.hosted_agents > 0;
+    let hosted_agents = app.config.provision.limit > 0;
     Features { a2a: true, activity: true, approvals: true, chat_files: true, hosted_agents }
 }

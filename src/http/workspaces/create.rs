@@ -8,7 +8,7 @@ use isomer_actors::api::{NewWorkspace, Start};
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::record::{Access, DeliveryMode};
 use isomer_actors::domain::status::Status;
-use isomer_actors::indexes::{EXTERNAL, HOSTED};
+use isomer_actors::indexes::EXTERNAL;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
@@ -106,7 +106,8 @@ pub async fn create(
         return Err(BadInput::new("name", "it is required").with_text(BAD_PAYLOAD));
     }
     fill_from_template(&app, &mut body).await?;
-    let access = validate_fields(&body)?;
+    let hosted = is_hosted(&app, &body);
+    let access = validate_fields(&body, hosted)?;
     let external = body.external.unwrap_or(false) || body.runtime.as_deref() == Some(EXTERNAL);
     if external {
         create_external(&app, body, access, &headers, &admin).await
@@ -116,7 +117,7 @@ pub async fn create(
 }
 
 async fn create_provisioned(app: &App, body: Body, access: Access, admin: &Admin) -> Answer {
-    if body.runtime.as_deref() == Some(HOSTED) && !app.host.has_room() {
+    if is_hosted(app, &body) && !app.host.has_room() {
         return Err(no_room(app.host.limit()));
     }
     let new = new_workspace(app, body, access, Start::Provision, admin).await?;
@@ -219,14 +220,20 @@ fn given(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
-fn validate_fields(body: &Body) -> Result<Access, ApiError> {
+/// Returns whether this server would run its agent.
+fn is_hosted(app: &App, body: &Body) -> bool {
+    let runtime = body.runtime.as_deref().unwrap_or(DEFAULT_RUNTIME);
+    app.directory.hosted_runtimes().contains(runtime)
+}
+
+fn validate_fields(body: &Body, hosted: bool) -> Result<Access, ApiError> {
     let text = |value: &'_ Option<String>| value.clone().unwrap_or_default();
     let (name, role) = (text(&body.name), text(&body.role));
     let (model, runtime) = (text(&body.model), text(&body.runtime));
     let texts = validate::Texts { name: &name, role: &role, model: &model, runtime: &runtime };
     validate::texts(texts).map_err(|bad| bad.with_text(BAD_FIELDS))?;
     refuse_unkept(body)?;
-    if body.runtime.as_deref() == Some(HOSTED) && body.delivery_mode == Some(DeliveryMode::Poll) {
+    if hosted && body.delivery_mode == Some(DeliveryMode::Poll) {
         return Err(validate::pushed_only().with_text(BAD_FIELDS));
     }
     let directory = body.workspace_dir.as_deref().filter(|text| !text.is_empty());

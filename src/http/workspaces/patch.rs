@@ -5,7 +5,6 @@ use isomer_actors::api::Patch;
 use isomer_actors::domain::change::LayoutPatch;
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::record::DeliveryMode;
-use isomer_actors::indexes::HOSTED;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -104,7 +103,10 @@ fn refuse_own(body: &Body) -> Result<(), ApiError> {
 fn refuse_unread(app: &App, id: WorkspaceId, body: &Body) -> Result<(), ApiError> {
     let Some(known) = app.directory.glimpse(id) else { return Ok(()) };
     let mode = body.delivery_mode.unwrap_or(known.delivery_mode);
-    let hosted = body.runtime.as_deref().map_or(known.hosted, |runtime| runtime == HOSTED);
+    let hosted = body
+        .runtime
+        .as_deref()
+        .map_or(known.hosted, |runtime| app.directory.hosted_runtimes().contains(runtime));
     let given = body.delivery_mode.is_some() || body.runtime.is_some();
     if given && hosted && mode == DeliveryMode::Poll {
         return Err(validate::pushed_only().with_text(BAD_BODY));

@@ -9,7 +9,6 @@ use isomer_actors::domain::dialect::Dialect;
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::record::{Access, DeliveryMode, Record};
 use isomer_actors::domain::status::Status;
-use isomer_actors::indexes::{EXTERNAL, HERMES, HOSTED};
 use isomer_actors::ports::{IndexRow, Outline, OutlineRow, StoreError};
 use serde_json::Value;
 use sqlx::postgres::PgRow;
@@ -107,9 +106,7 @@ pub fn index_row(row: &PgRow, operation: &'static str) -> Result<IndexRow, Store
         parent_id: c.opt_workspace("parent_id")?,
         forwarded_to: c.opt_workspace("forwarded_to")?,
         status: c.parsed("status_text", Status::parse)?,
-        external: c.get::<Option<&str>>("runtime")? == Some(EXTERNAL),
-        hosted: c.get::<Option<&str>>("runtime")? == Some(HOSTED),
-        hermes: c.get::<Option<&str>>("runtime")? == Some(HERMES),
+        runtime: c.get::<Option<&str>>("runtime")?.unwrap_or_default().into(),
         had_tokens: c.get("had_tokens")?,
         url,
         delivery_mode: c.parsed("delivery_mode", DeliveryMode::parse)?,
