@@ -5,8 +5,10 @@
 //! next message. Heartbeats live in the published cell and are written behind.
 
 mod decide;
+mod runs;
 
 pub(crate) use self::decide::{registered, stored_card};
+pub(crate) use self::runs::{claimed, paused, wanted};
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -209,7 +211,7 @@ impl WorkspaceActor {
         let decide = |held: &Held| {
             let live = self.cell.live_tokens.load(Ordering::Acquire);
             let had = self.cell.had_tokens.load(Ordering::Relaxed);
-            decide::register(held, &registration, live, had)
+            decide::register(held, &registration, live, had, self.cell.is_hosted())
         };
         let registered = self.change(state, decide).await?;
         self.context.indexes.renew(&self.cell);
@@ -251,7 +253,7 @@ impl WorkspaceActor {
     }
 
     async fn run(&self, report: &RunReport, state: &mut State) -> Result<bool, Failure> {
-        let changed = self.change(state, |held| decide::run(held, report)).await?;
+        let changed = self.change(state, |held| runs::run(held, report)).await?;
         if changed {
             let _ = self.context.mirror.cast(MirrorMsg::Clear(self.cell.id));
         }

@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::engine::HostSettings;
 use super::host::{Host, Refused};
 use super::workspaces::{Unreachable, Workspaces};
 use super::{
@@ -103,12 +104,20 @@ impl Workspaces for Fake {
 
     async fn report(&self, id: WorkspaceId, report: RunReport) -> Result<(), Unreachable> {
         let (status, what) = match report {
-            RunReport::Starting => (Status::Provisioning, "starting"),
+            RunReport::Starting | RunReport::Wanted => (Status::Provisioning, "starting"),
             RunReport::Ended => (Status::Offline, "ended"),
-            RunReport::GivenUp { .. } => (Status::Failed, "given up"),
+            RunReport::Asleep => (Status::Hibernated, "asleep"),
+            RunReport::GivenUp(_) | RunReport::BootstrapFailed { .. } => {
+                (Status::Failed, "given up")
+            }
         };
         self.0.note(what);
         self.0.put(id, status);
+        Ok(())
+    }
+
+    async fn privileged(&self, _: WorkspaceId, _: i32, _: &'static str) -> Result<(), Unreachable> {
+        self.0.note("privileged");
         Ok(())
     }
 }
@@ -183,7 +192,9 @@ impl Backend for Fake {
 fn start(world: &Arc<World>, limit: usize) -> (Host, CancellationToken, JoinHandle<()>) {
     let (host, work) = {
         let fake = || Arc::new(Fake(Arc::clone(world)));
-        Host::new(fake(), fake(), fake(), limit)
+        let settings =
+            HostSettings { limit, starts_at_once: 8, attempt: SECOND * 30, allow_privileged: true };
+        Host::new(fake(), fake(), fake(), settings)
     };
     let stop = CancellationToken::new();
     let task = tokio::spawn(work.run(stop.clone()));
