@@ -341,7 +341,9 @@ impl WorkspaceActor {
 
     /// Returns the row, loading it if needed.
     async fn held<'a>(&self, state: &'a mut State) -> Result<&'a Held, Failure> {
-        if state.held.is_none() {
+        // Somebody else's change is published before this actor is told to load it.
+        let status = self.cell.status();
+        if state.held.as_ref().is_none_or(|held| held.record.status != status) {
             let load = self.context.store.load(self.cell.id);
             let loaded = match tokio::time::timeout(LOAD_LIMIT, load).await {
                 Ok(Ok(loaded)) => loaded,

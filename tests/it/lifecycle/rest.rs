@@ -78,7 +78,7 @@ async fn a_tree_is_paused_and_resumed(mode: Mode) {
 }
 
 async fn agents_of_others_are_only_marked(mode: Mode) {
-    let server = Server::start(mode).await;
+    let server = Server::with(mode, &[("MOLECULE_ENV", "development")]).await;
     let admin = server.admin();
     let agent = Agent::start(Mood::Echo).await;
     let created =

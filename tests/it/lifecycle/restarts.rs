@@ -53,7 +53,7 @@ async fn a_start_fails_from_outside_while_it_is_one(mode: Mode) {
     let admin = server.admin();
     let id = admin.create(json!({"name": "Slow", "runtime": "langgraph"})).await;
     let path = format!("/admin/workspaces/{id}/bootstrap-failed");
-    let tail = "\u{1b}[31mno route\u{1b}[0m\u{0}\nto host";
+    let tail = "\u{1b}[31mno route\u{1b}[0m\u{7}\nto host";
     let body = json!({"error": "no machine", "log_tail": tail});
     assert_eq!(admin.post(&path, body.clone()).await.expect(200), json!({"ok": true}));
     let view = admin.get("/workspaces").await.json()[0].take();

@@ -25,7 +25,7 @@ async fn answered(admin: &Client, id: &str, message: &str) -> Value {
     let path = format!("/workspaces/{id}/messages/{message}");
     eventually("delivered message", std::time::Duration::from_secs(20), || async {
         let message = admin.get(&path).await.expect(200);
-        (message["state"] == "acknowledged").then_some(message)
+        (message["state"] == "delivered").then_some(message)
     })
     .await
 }

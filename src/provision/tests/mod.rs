@@ -1,12 +1,17 @@
 //! Host and keepers under paused time, with fakes at their ports.
 
+mod keeping;
+mod reconcile;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use isomer_actors::api::RunReport;
+use futures_util::StreamExt;
+use isomer_actors::api::{GivenUp, RunReport};
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::record::Access;
 use isomer_actors::domain::status::Status;
@@ -17,10 +22,10 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::engine::HostSettings;
-use super::host::{Host, Refused};
-use super::workspaces::{Unreachable, Workspaces};
-use super::{
+use crate::provision::engine::HostSettings;
+use crate::provision::host::{Host, Refused};
+use crate::provision::workspaces::{Unreachable, Workspaces};
+use crate::provision::{
     Backend, Ended, Failure, Folders, Launch, LogRange, Logs, PAUSE_AFTER_STOP, Prepare, Terminal,
     TerminalSize, Unavailable, Wanted,
 };
@@ -38,6 +43,26 @@ struct World {
     failures: Mutex<Vec<&'static str>>,
     seen: Mutex<Vec<(u64, &'static str)>>,
     running: Mutex<Vec<WorkspaceId>>,
+    /// Agents that run although no run of this host's is under way.
+    strays: Mutex<BTreeSet<WorkspaceId>>,
+    /// What must not be ended, each time that was said.
+    reaped: Mutex<Vec<BTreeSet<WorkspaceId>>>,
+    /// The engine cannot be asked, and runs fail.
+    away: AtomicBool,
+    /// Agents start and never register.
+    silent: AtomicBool,
+    /// Between start and registration.
+    slow: Mutex<Duration>,
+    outlives: AtomicBool,
+    /// Ends all agents that run.
+    blow: Mutex<CancellationToken>,
+    /// Agents that start at the same time, at most.
+    starting: AtomicUsize,
+    most_starting: AtomicUsize,
+    /// Questions for the status of one.
+    glimpses: AtomicUsize,
+    loads: AtomicUsize,
+    given_up: Mutex<Vec<GivenUp>>,
 }
 
 impl World {
@@ -45,10 +70,22 @@ impl World {
         Arc::new(Self {
             began: Instant::now(),
             statuses: Mutex::default(),
-            hints: broadcast::Sender::new(16),
+            hints: broadcast::Sender::new(64),
             failures: Mutex::new(failures.iter().rev().copied().collect()),
             seen: Mutex::default(),
             running: Mutex::default(),
+            strays: Mutex::default(),
+            reaped: Mutex::default(),
+            away: AtomicBool::new(false),
+            silent: AtomicBool::new(false),
+            slow: Mutex::default(),
+            outlives: AtomicBool::new(false),
+            blow: Mutex::default(),
+            starting: AtomicUsize::new(0),
+            most_starting: AtomicUsize::new(0),
+            glimpses: AtomicUsize::new(0),
+            loads: AtomicUsize::new(0),
+            given_up: Mutex::default(),
         })
     }
 
@@ -63,6 +100,16 @@ impl World {
 
     fn seen(&self) -> Vec<(u64, &'static str)> {
         self.seen.lock().clone()
+    }
+
+    /// How often something happened.
+    fn count(&self, what: &str) -> usize {
+        self.seen.lock().iter().filter(|(_, seen)| *seen == what).count()
+    }
+
+    /// Kills all agents that run.
+    fn kill_all(&self) {
+        std::mem::take(&mut *self.blow.lock()).cancel();
     }
 
     fn running(&self) -> Vec<WorkspaceId> {
@@ -83,11 +130,14 @@ impl Workspaces for Fake {
     }
 
     fn status(&self, id: WorkspaceId) -> Option<Status> {
+        self.0.glimpses.fetch_add(1, Ordering::Relaxed);
         self.0.statuses.lock().get(&id).copied()
     }
 
     async fn wanted(&self, id: WorkspaceId) -> Result<Option<Wanted>, Unreachable> {
-        let status = self.status(id).filter(|status| super::workspaces::runs_in(*status));
+        self.0.loads.fetch_add(1, Ordering::Relaxed);
+        let status =
+            self.status(id).filter(|status| crate::provision::workspaces::runs_in(*status));
         let wanted = |status| Wanted {
             id,
             name: "Ada".to_owned(),
@@ -103,6 +153,9 @@ impl Workspaces for Fake {
     }
 
     async fn report(&self, id: WorkspaceId, report: RunReport) -> Result<(), Unreachable> {
+        if let RunReport::GivenUp(why) = &report {
+            self.0.given_up.lock().push(why.clone());
+        }
         let (status, what) = match report {
             RunReport::Starting | RunReport::Wanted => (Status::Provisioning, "starting"),
             RunReport::Ended => (Status::Offline, "ended"),
@@ -139,7 +192,7 @@ impl Prepare for Fake {
             spec: RuntimeSpec::default(),
             folders: Folders::of(Path::new("/nowhere"), agent.id),
             variables: BTreeMap::new(),
-            secrets: BTreeMap::new(),
+            secrets: BTreeMap::from([("KEY".to_owned(), "s3cret-value".into())]),
             token: SecretString::default(),
         })
     }
@@ -151,16 +204,33 @@ impl Backend for Fake {
         "fake"
     }
 
-    async fn end(&self, _: WorkspaceId) -> Result<(), Unavailable> {
+    fn outlives_server(&self) -> bool {
+        self.0.outlives.load(Ordering::Relaxed)
+    }
+
+    async fn end(&self, id: WorkspaceId) -> Result<(), Unavailable> {
+        self.0.strays.lock().remove(&id);
+        self.0.note("end");
         Ok(())
     }
 
-    async fn reap(&self, _: &BTreeSet<WorkspaceId>) -> Result<usize, Unavailable> {
-        Ok(0)
+    async fn reap(&self, wanted: &BTreeSet<WorkspaceId>) -> Result<usize, Unavailable> {
+        if self.0.away.load(Ordering::Relaxed) {
+            return Err(Unavailable::Engine("it is away".to_owned()));
+        }
+        self.0.reaped.lock().push(wanted.clone());
+        let mut strays = self.0.strays.lock();
+        let before = strays.len();
+        strays.retain(|id| wanted.contains(id));
+        Ok(before - strays.len())
     }
 
-    async fn logs(&self, _: WorkspaceId, _: LogRange) -> Result<Logs, Unavailable> {
-        Err(Unavailable::NotRunning)
+    async fn logs(&self, _: WorkspaceId, range: LogRange) -> Result<Logs, Unavailable> {
+        let lines = (0..30).map(|n| format!("line {n}\n")).collect::<Vec<_>>();
+        let mut text = lines[30 - range.tail..].concat();
+        text.push_str("\u{1b}[31mno port, said s3cret-value\u{1b}[0m\n");
+        let pieces = text.into_bytes().chunks(7).map(|piece| Ok(piece.to_vec().into())).collect();
+        Ok(futures_util::stream::iter::<Vec<_>>(pieces).boxed())
     }
 
     async fn terminal(&self, _: WorkspaceId, _: TerminalSize) -> Result<Terminal, Unavailable> {
@@ -170,6 +240,19 @@ impl Backend for Fake {
     async fn run(&self, launch: Launch, stop: CancellationToken) -> Result<Ended, Failure> {
         let agent = launch.agent;
         self.0.note("run");
+        if self.0.away.load(Ordering::Relaxed) {
+            return Err(Failure::new("the engine is away"));
+        }
+        let blow = self.0.blow.lock().clone();
+        if self.0.silent.load(Ordering::Relaxed) {
+            stop.cancelled().await;
+            return Ok(Ended::Stopped);
+        }
+        let starting = self.0.starting.fetch_add(1, Ordering::Relaxed) + 1;
+        self.0.most_starting.fetch_max(starting, Ordering::Relaxed);
+        let slow = *self.0.slow.lock();
+        sleep(slow).await;
+        self.0.starting.fetch_sub(1, Ordering::Relaxed);
         self.0.put(agent.id, Status::Online);
         self.0.running.lock().push(agent.id);
         let _running = Running(&self.0, agent.id);
@@ -177,10 +260,10 @@ impl Backend for Fake {
         match failure {
             Some("panic") => panic!("as asked"),
             Some(reason) => Err(Failure::new(reason)),
-            None => {
-                stop.cancelled().await;
-                Ok(Ended::Stopped)
-            }
+            None => tokio::select! {
+                () = stop.cancelled() => Ok(Ended::Stopped),
+                () = blow.cancelled() => Err(Failure::new("it was killed")),
+            },
         }
     }
 
@@ -199,94 +282,4 @@ fn start(world: &Arc<World>, limit: usize) -> (Host, CancellationToken, JoinHand
     let stop = CancellationToken::new();
     let task = tokio::spawn(work.run(stop.clone()));
     (host, stop, task)
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_agent_that_crashes_comes_back_with_longer_and_longer_pauses() {
-    let world = World::new(&["a", "panic", "b", "panic"]);
-    let id = WorkspaceId::random();
-    world.put(id, Status::Provisioning);
-    let (_host, stop, task) = start(&world, 8);
-    sleep(SECOND * 60).await;
-    let runs: Vec<_> = world.seen().into_iter().filter(|(_, what)| *what == "run").collect();
-    assert_eq!(runs, [(0, "run"), (1, "run"), (3, "run"), (7, "run"), (15, "run")]);
-    assert_eq!(world.running(), [id], "the fifth run goes on");
-    stop.cancel();
-    task.await.unwrap();
-    assert!(world.running().is_empty());
-    assert_eq!(world.seen().last().unwrap(), &(15, "run"), "an orderly end is no event");
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_agent_that_always_fails_is_given_up_until_somebody_restarts_it() {
-    let world = World::new(&["no port"; 3]);
-    let id = WorkspaceId::random();
-    world.put(id, Status::Provisioning);
-    let (host, _stop, _task) = start(&world, 1);
-    sleep(SECOND * 60).await;
-    let told: Vec<_> = world.seen().iter().map(|(_, what)| *what).collect();
-    let once = ["run", "ended", "starting"];
-    assert_eq!(told, [&once[..], &once, &["run", "ended", "given up"]].concat());
-    assert_eq!(host.stop(id).await, Err(Refused::NotRunning));
-    assert!(host.has_room(), "it takes no room");
-
-    host.restart(id).await.unwrap();
-    sleep(SECOND).await;
-    assert_eq!(world.running(), [id]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_stopped_agent_is_away_for_a_moment() {
-    let world = World::new(&[]);
-    let id = WorkspaceId::random();
-    let (host, _stop, _task) = start(&world, 1);
-    sleep(SECOND).await;
-    world.put(id, Status::Provisioning);
-    sleep(SECOND).await;
-    assert_eq!(world.running(), [id], "a new workspace is noticed");
-
-    host.stop(id).await.unwrap();
-    assert!(world.running().is_empty());
-    assert_eq!(world.seen().last().unwrap().1, "ended", "the answer comes after the report");
-    assert_eq!(host.stop(id).await, Err(Refused::NotRunning));
-    sleep(PAUSE_AFTER_STOP - SECOND).await;
-    assert!(world.running().is_empty());
-    sleep(SECOND * 2).await;
-    assert_eq!(world.running(), [id]);
-
-    host.stop(id).await.unwrap();
-    host.restart(id).await.unwrap();
-    sleep(SECOND / 10).await;
-    assert_eq!(world.running(), [id], "a restart does not wait");
-}
-
-#[tokio::test(start_paused = true)]
-async fn who_finds_no_room_waits_until_another_is_removed() {
-    let world = World::new(&[]);
-    let (first, second) = (WorkspaceId::random(), WorkspaceId::random());
-    world.put(first, Status::Online);
-    let (host, _stop, _task) = start(&world, 1);
-    sleep(SECOND).await;
-    assert!(!host.has_room());
-    world.put(second, Status::Provisioning);
-    sleep(SECOND).await;
-    assert_eq!(world.running(), [first]);
-    assert_eq!(host.restart(second).await, Err(Refused::NoRoom));
-    world.put(first, Status::Removed);
-    sleep(SECOND).await;
-    assert_eq!(world.running(), [second]);
-    assert_eq!(world.seen().iter().filter(|(_, what)| *what == "forgotten").count(), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_host_that_missed_hints_looks_at_all() {
-    let world = World::new(&[]);
-    let (_host, _stop, _task) = start(&world, 100);
-    sleep(SECOND).await;
-    // More than the channel holds, before the host gets a turn.
-    for _ in 0..40 {
-        world.put(WorkspaceId::random(), Status::Provisioning);
-    }
-    sleep(SECOND).await;
-    assert_eq!(world.running().len(), 40);
 }
