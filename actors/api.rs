@@ -87,6 +87,7 @@ pub struct Patch {
     pub runtime: Option<String>,
     pub workspace_dir: Option<Option<String>>,
     pub delivery_mode: Option<DeliveryMode>,
+    pub hibernation_idle_minutes: Option<Option<i32>>,
     pub layout: LayoutPatch,
 }
 

@@ -13,6 +13,7 @@ pub mod delegations;
 pub mod directory;
 pub mod domain;
 mod heartbeats;
+mod idle;
 pub mod indexes;
 mod janitor;
 mod journal;

@@ -9,6 +9,7 @@ mod activity;
 mod approvals;
 mod delegations;
 mod history;
+mod idle;
 mod messages;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ pub use self::activity::{
 pub use self::approvals::{ApprovalQuery, ApprovalStore, DueApproval, NamedApproval, Waiting};
 pub use self::delegations::{DelegationKey, DelegationStore};
 pub use self::history::{Assignment, HistoryStore, OVERTAKEN, Outline, OutlineRow, Step};
+pub use self::idle::{IdleLimit, IdleStore};
 pub use self::messages::{Lease, MessageOutcome, MessageQuery, MessageStep, MessageStore, Posted};
 use crate::domain::beat::Vitals;
 use crate::domain::change::{Group, Head, LayoutPatch};
@@ -333,6 +335,7 @@ pub trait Store:
     + DelegationStore
     + ApprovalStore
     + ActivityStore
+    + IdleStore
     + 'static
 {
 }
@@ -346,6 +349,7 @@ impl<T> Store for T where
         + DelegationStore
         + ApprovalStore
         + ActivityStore
+        + IdleStore
         + 'static
 {
 }

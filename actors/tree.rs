@@ -9,6 +9,7 @@
 //! | `liveness/sweep`, `liveness/notices`, `liveness/mirror` | " | nothing |
 //! | `live/0`… | " | nothing recorded; subscribers resume |
 //! | `approvals` | " | nothing: it looks again |
+//! | `idle` | " | when workspaces were seen at work |
 //! | `tokens`, `relay` | " | nothing |
 //! | `messages/ledger`, `messages/dispatch` | " | nothing acknowledged |
 //! | `delegations` | " | nothing: what moved meanwhile is found in the store |
@@ -34,6 +35,7 @@ use crate::context::Context;
 use crate::delegations::Delegations;
 use crate::directory::Directory;
 use crate::heartbeats::{BatchMsg, Heartbeats};
+use crate::idle::Idle;
 use crate::indexes::{HostedRuntimes, Indexes, Patience};
 use crate::janitor::{RelayActor, TokenKeeper, TokensMsg};
 use crate::journal::{Journal, JournalActor};
@@ -166,6 +168,7 @@ impl Tree {
             rules: settings.approvals,
         };
         children.push(approvals_child(&approvals, &context));
+        children.push(idle_child(&directory, &context));
         children.extend(activities(&activity, &context, settings.activity));
         let relay = RelayActor {
             address: Address::default(),
@@ -311,6 +314,12 @@ fn approvals_child(approvals: &Approvals, context: &Context) -> Arc<dyn Child> {
     let address = approvals.expiry.clone();
     let (context, directory) = (context.clone(), approvals.directory.clone());
     child("approvals", address.clone(), Expiry { address, context, directory })
+}
+
+fn idle_child(directory: &Directory, context: &Context) -> Arc<dyn Child> {
+    let address = Address::default();
+    let (context, directory) = (context.clone(), directory.clone());
+    child("idle", address.clone(), Idle { address, context, directory })
 }
 
 fn singletons(

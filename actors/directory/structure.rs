@@ -344,6 +344,7 @@ fn born(
         awareness_namespace: Some(format!("workspace:{}", new.id)),
         source_bundle_id: None,
         delivery_mode: new.delivery_mode,
+        hibernation_idle_minutes: None,
         created_at: at,
     };
     (record, draft, token)

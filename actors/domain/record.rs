@@ -89,6 +89,8 @@ pub struct Record {
     pub awareness_namespace: Option<String>,
     pub source_bundle_id: Option<String>,
     pub delivery_mode: DeliveryMode,
+    /// After so many minutes without activity it is put to sleep.
+    pub hibernation_idle_minutes: Option<i32>,
     pub created_at: DateTime<Utc>,
 }
 
@@ -112,6 +114,7 @@ impl Record {
             awareness_namespace: None,
             source_bundle_id: None,
             delivery_mode: DeliveryMode::Push,
+            hibernation_idle_minutes: None,
             created_at: DateTime::UNIX_EPOCH,
         }
     }
@@ -133,6 +136,7 @@ impl Record {
         take(&mut self.awareness_namespace, &delta.awareness_namespace);
         take(&mut self.source_bundle_id, &delta.source_bundle_id);
         take(&mut self.delivery_mode, &delta.delivery_mode);
+        take(&mut self.hibernation_idle_minutes, &delta.hibernation_idle_minutes);
         take(&mut self.created_at, &delta.created_at);
     }
 }
@@ -172,6 +176,8 @@ pub struct Delta {
     pub source_bundle_id: Option<Option<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delivery_mode: Option<DeliveryMode>,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub hibernation_idle_minutes: Option<Option<i32>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
@@ -200,6 +206,10 @@ impl Delta {
             awareness_namespace: diff(&before.awareness_namespace, &after.awareness_namespace),
             source_bundle_id: diff(&before.source_bundle_id, &after.source_bundle_id),
             delivery_mode: diff(&before.delivery_mode, &after.delivery_mode),
+            hibernation_idle_minutes: diff(
+                &before.hibernation_idle_minutes,
+                &after.hibernation_idle_minutes,
+            ),
             created_at: diff(&before.created_at, &after.created_at),
             agent_card: None,
             purged: false,
@@ -297,6 +307,7 @@ pub(crate) mod tests {
                 awareness_namespace: b.4.clone(),
                 source_bundle_id: b.4,
                 delivery_mode: [DeliveryMode::Push, DeliveryMode::Poll][b.6 as usize],
+                hibernation_idle_minutes: (b.3 > 1).then_some(b.3),
                 created_at: DateTime::from_timestamp(b.5, 0).unwrap(),
                 ..Record::blank(WorkspaceId(Uuid::nil()))
             })

@@ -6,6 +6,7 @@ mod approvals;
 mod fake;
 mod mail;
 mod record;
+mod rest;
 
 use std::sync::Arc;
 use std::time::Duration;

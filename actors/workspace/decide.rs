@@ -139,6 +139,7 @@ pub(super) fn patch(held: &Held, patch: &Patch) -> Result<Option<Step>, RuntimeE
     set(&mut after.runtime, &patch.runtime);
     set(&mut after.workspace_dir, &patch.workspace_dir);
     set(&mut after.delivery_mode, &patch.delivery_mode);
+    set(&mut after.hibernation_idle_minutes, &patch.hibernation_idle_minutes);
     let fields = changed_fields(&held.record, &after);
     set(&mut after.parent_id, &patch.parent_id);
     let moved = after.parent_id != held.record.parent_id;

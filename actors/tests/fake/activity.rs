@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use isomer_actors::domain::activity::Logged;
-use isomer_actors::domain::ids::WorkspaceId;
+use isomer_actors::domain::ids::{Seq, WorkspaceId};
 use isomer_actors::ports::*;
 use parking_lot::Mutex;
 
@@ -89,8 +89,17 @@ impl ActivityStore for FakeStore {
         }
         Ok(known)
     }
-    async fn activity(&self, _: &ActivityQuery) -> Result<Vec<ActivityRow>, StoreError> {
-        Ok(Vec::new())
+    async fn activity(&self, query: &ActivityQuery) -> Result<Vec<ActivityRow>, StoreError> {
+        let rows = self.activity.rows.lock();
+        let wanted = rows.iter().enumerate().filter(|(_, row)| {
+            query.workspace.is_none_or(|id| row.entry.workspace == id)
+                && query.since.is_none_or(|since| row.at >= since)
+        });
+        let row = |(seq, row): (usize, &Arc<Logged>)| ActivityRow {
+            place: Place { at: row.at, seq: seq as Seq },
+            logged: Logged::clone(row),
+        };
+        Ok(wanted.map(row).take(query.limit).collect())
     }
     async fn search_activity(&self, _: &ActivitySearch) -> Result<Vec<ActivityRow>, StoreError> {
         Ok(Vec::new())

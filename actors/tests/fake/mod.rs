@@ -287,6 +287,7 @@ impl StructureStore for FakeStore {
             query.after_seq.is_none_or(|seq| r.seq > seq)
                 && query.up_to_seq.is_none_or(|seq| r.seq <= seq)
                 && query.workspace.is_none_or(|id| r.event.workspace == id)
+                && query.since.is_none_or(|since| r.event.at >= since)
         };
         Ok(rows.events.iter().filter(wanted).take(query.limit).cloned().collect())
     }
@@ -433,5 +434,24 @@ impl HistoryStore for FakeStore {
     }
     async fn assignments(&self, _: WorkspaceId, _: usize) -> Result<Vec<Assignment>, StoreError> {
         Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl IdleStore for FakeStore {
+    async fn idle_limits(&self) -> Result<Vec<IdleLimit>, StoreError> {
+        self.reached("read who is put to sleep")?;
+        let rows = self.rows.lock();
+        let limits = rows.records.values().filter(|(record, _)| {
+            record.status.is_heard() && record.runtime != isomer_actors::indexes::EXTERNAL
+        });
+        let mut limits: Vec<_> = limits
+            .filter_map(|(record, _)| {
+                let minutes = record.hibernation_idle_minutes?;
+                Some(IdleLimit { workspace: record.id, minutes })
+            })
+            .collect();
+        limits.sort_by_key(|limit| limit.workspace);
+        Ok(limits)
     }
 }

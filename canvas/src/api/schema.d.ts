@@ -2497,10 +2497,18 @@ export interface components {
             count: number;
             tokens: components["schemas"]["OrgToken"][];
         };
-        /** @description What to change. Absent fields stay; null empties `role`, `parent_id` and `workspace_dir`. */
+        /**
+         * @description What to change. Absent fields stay; null empties `role`, `parent_id`,
+         *     `workspace_dir` and `hibernation_idle_minutes`.
+         */
         PatchWorkspace: {
             collapsed?: boolean | null;
             delivery_mode?: components["schemas"]["DeliveryMode"] | null;
+            /**
+             * Format: int32
+             * @description After so many minutes without activity it hibernates; 1 to 525,600. Null for never.
+             */
+            hibernation_idle_minutes?: number | null;
             name?: string | null;
             /**
              * Format: uuid

@@ -16,9 +16,12 @@ use crate::http::json::{BadInput, Input, present};
 use crate::http::openapi::schema::ErrorBody;
 use crate::http::state::App;
 
+/// A year.
+const MAX_IDLE_MINUTES: i32 = 525_600;
 const BAD_BODY: &str = "invalid request body";
 
-/// What to change. Absent fields stay; null empties `role`, `parent_id` and `workspace_dir`.
+/// What to change. Absent fields stay; null empties `role`, `parent_id`,
+/// `workspace_dir` and `hibernation_idle_minutes`.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = PatchWorkspace)]
 struct Body {
@@ -42,6 +45,10 @@ struct Body {
     workspace_dir: Option<Option<String>>,
     #[serde(default)]
     delivery_mode: Option<DeliveryMode>,
+    /// After so many minutes without activity it hibernates; 1 to 525,600. Null for never.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<i32>)]
+    hibernation_idle_minutes: Option<Option<i32>>,
     /// Counts together with `y`.
     #[serde(default)]
     x: Option<f64>,
@@ -91,6 +98,7 @@ fn refuse_own(body: &Body) -> Result<(), ApiError> {
         ("tier", body.tier.is_some()),
         ("runtime", body.runtime.is_some()),
         ("workspace_dir", body.workspace_dir.is_some()),
+        ("hibernation_idle_minutes", body.hibernation_idle_minutes.is_some()),
     ];
     match fields.iter().find(|(_, given)| *given) {
         Some((field, _)) => Err(ApiError::forbidden("an agent may not change this of itself")
@@ -129,6 +137,7 @@ fn changes(body: Body) -> Result<Patch, ApiError> {
         runtime: body.runtime,
         workspace_dir: body.workspace_dir.map(|dir| dir.filter(|text| !text.is_empty())),
         delivery_mode: body.delivery_mode,
+        hibernation_idle_minutes: body.hibernation_idle_minutes,
         layout: LayoutPatch { position: body.x.zip(body.y), collapsed: body.collapsed },
     })
 }
@@ -153,6 +162,11 @@ fn check(body: &Body) -> Result<(), ApiError> {
     if let Some(directory) = directory.filter(|text| !text.is_empty()) {
         validate::directory(directory)
             .map_err(|bad| bad.with_text("invalid workspace directory"))?;
+    }
+    let idle = body.hibernation_idle_minutes.flatten();
+    if idle.is_some_and(|minutes| !(1..=MAX_IDLE_MINUTES).contains(&minutes)) {
+        let reason = format!("1 to {MAX_IDLE_MINUTES} minutes are accepted, or null");
+        return Err(BadInput::new("hibernation_idle_minutes", reason).with_text(BAD_BODY));
     }
     for (field, value) in [("x", body.x), ("y", body.y)] {
         if value.is_some_and(|value| !value.is_finite()) {

@@ -12,6 +12,7 @@ mod data_keys;
 mod delegations;
 mod events;
 mod history;
+mod idle;
 mod key_audit;
 mod messages;
 mod open;

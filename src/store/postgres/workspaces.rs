@@ -37,6 +37,7 @@ pub fn record(row: &PgRow, operation: &'static str) -> Result<Record, StoreError
         awareness_namespace: c.get("awareness_namespace")?,
         source_bundle_id: c.get("source_bundle_id")?,
         delivery_mode: c.parsed("delivery_mode", DeliveryMode::parse)?,
+        hibernation_idle_minutes: c.get("hibernation_idle_minutes")?,
         created_at: c.get("created_at")?,
     })
 }
@@ -142,11 +143,11 @@ pub async fn lock(
 const COLUMNS: &str = "UNNEST($1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[],
         $6::uuid[], $7::uuid[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[],
         $13::int[], $14::text[], $15::text[], $16::timestamptz[], $17::timestamptz[],
-        $18::bigint[], $19::bytea[], $20::boolean[], $21::text[], $22::text[])
+        $18::bigint[], $19::bytea[], $20::boolean[], $21::text[], $22::text[], $23::int[])
     AS b (id, name, role, tier, status, parent_id, forwarded_to, url, runtime, workspace_dir,
         workspace_access, budget_limit, max_concurrent_tasks, awareness_namespace,
         source_bundle_id, created_at, updated_at, version, chain_hash, card_given, agent_card,
-        delivery_mode)";
+        delivery_mode, hibernation_idle_minutes)";
 
 /// Inserts the rows of changes that create.
 pub async fn insert(
@@ -158,11 +159,11 @@ pub async fn insert(
         "INSERT INTO workspaces (id, name, role, tier, status, parent_id, forwarded_to, url,
              runtime, workspace_dir, workspace_access, budget_limit, max_concurrent_tasks,
              awareness_namespace, source_bundle_id, created_at, updated_at, version, chain_hash,
-             agent_card, delivery_mode)
+             agent_card, delivery_mode, hibernation_idle_minutes)
          SELECT id, name, role, tier, status::workspace_status, parent_id, forwarded_to, url,
              runtime, workspace_dir, workspace_access, budget_limit, max_concurrent_tasks,
              awareness_namespace, source_bundle_id, created_at, updated_at, version, chain_hash,
-             agent_card::jsonb, delivery_mode
+             agent_card::jsonb, delivery_mode, hibernation_idle_minutes
          FROM {COLUMNS}"
     );
     write(connection, sql, changes, operation).await
@@ -183,6 +184,7 @@ pub async fn update(
              awareness_namespace = b.awareness_namespace, source_bundle_id = b.source_bundle_id,
              created_at = b.created_at, updated_at = b.updated_at, version = b.version,
              chain_hash = b.chain_hash, delivery_mode = b.delivery_mode,
+             hibernation_idle_minutes = b.hibernation_idle_minutes,
              agent_card = CASE WHEN b.card_given THEN b.agent_card::jsonb ELSE w.agent_card END
          FROM {COLUMNS} WHERE w.id = b.id"
     );
@@ -232,6 +234,12 @@ async fn write(
         .bind(changes.iter().map(|change| change.card.is_some()).collect::<Vec<_>>())
         .bind(cards)
         .bind(each(|row| Some(row.delivery_mode.as_str().to_owned())))
+        .bind(
+            changes
+                .iter()
+                .map(|change| change.after.hibernation_idle_minutes)
+                .collect::<Vec<Option<i32>>>(),
+        )
         .execute(connection)
         .await
         .map(|_| ())

@@ -34,6 +34,7 @@ pub fn record(row: &SqliteRow, operation: &'static str) -> Result<Record, StoreE
         awareness_namespace: c.get("awareness_namespace")?,
         source_bundle_id: c.get("source_bundle_id")?,
         delivery_mode: c.parsed("delivery_mode", DeliveryMode::parse)?,
+        hibernation_idle_minutes: c.get("hibernation_idle_minutes")?,
         created_at: c.time("created_at")?,
     })
 }
@@ -124,15 +125,16 @@ pub async fn write(
              workspace_access = $11, budget_limit = $12, max_concurrent_tasks = $13,
              awareness_namespace = $14, source_bundle_id = $15, created_at = $16,
              updated_at = $17, version = $18, chain_hash = $19,
-             agent_card = CASE WHEN $20 THEN $21 ELSE agent_card END, delivery_mode = $22
+             agent_card = CASE WHEN $20 THEN $21 ELSE agent_card END, delivery_mode = $22,
+             hibernation_idle_minutes = $23
          WHERE id = $1"
     } else {
         "INSERT INTO workspaces (id, name, role, tier, status, parent_id, forwarded_to, url,
              runtime, workspace_dir, workspace_access, budget_limit, max_concurrent_tasks,
              awareness_namespace, source_bundle_id, created_at, updated_at, version,
-             chain_hash, agent_card, delivery_mode)
+             chain_hash, agent_card, delivery_mode, hibernation_idle_minutes)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-             $18, $19, CASE WHEN $20 THEN $21 END, $22)"
+             $18, $19, CASE WHEN $20 THEN $21 END, $22, $23)"
     };
     let row = &change.after;
     let head = change.head();
@@ -160,6 +162,7 @@ pub async fn write(
         .bind(change.card.is_some())
         .bind(card)
         .bind(row.delivery_mode.as_str())
+        .bind(row.hibernation_idle_minutes)
         .execute(connection)
         .await
         .map(|_| ())
