@@ -10,6 +10,7 @@ in_both_modes!(
     a_message_wakes_who_sleeps_and_is_answered,
     who_works_is_put_to_sleep_by_force_only,
     a_killed_server_finishes_putting_to_sleep,
+    the_limit_of_idleness_is_an_administrators,
 );
 
 fn message(method: &str, text: &str) -> Value {
@@ -120,4 +121,26 @@ async fn a_killed_server_finishes_putting_to_sleep(mode: Mode) {
     })
     .await;
     assert_eq!(count(&admin, &id, "WORKSPACE_HIBERNATED").await, 1);
+}
+
+async fn the_limit_of_idleness_is_an_administrators(mode: Mode) {
+    let mut server = Server::start(mode).await;
+    let admin = server.admin();
+    let id = admin.create(json!({"name": "Bear", "runtime": "langgraph"})).await;
+    let own = server.bearer(&server.anonymous().register(&id).await);
+    let path = format!("/workspaces/{id}");
+    let limit = |minutes: Value| json!({"hibernation_idle_minutes": minutes});
+    let refused = own.patch(&path, limit(json!(5))).await.expect(403);
+    assert_eq!(refused["field"], "hibernation_idle_minutes");
+    for bad in [0, -1, 525_601] {
+        let refused = admin.patch(&path, limit(json!(bad))).await.expect(400);
+        assert_eq!(refused["field"], "hibernation_idle_minutes");
+    }
+    admin.patch(&path, limit(json!(5))).await.expect(200);
+    let event = admin.get(&format!("/events/{id}")).await.json()[0].take();
+    assert_eq!(event["payload"], json!({"hibernation_idle_minutes": 5}));
+    admin.patch(&path, limit(Value::Null)).await.expect(200);
+    assert!(server.stop().success());
+    let (status, text) = server.verify();
+    assert!(status.success(), "{text}");
 }

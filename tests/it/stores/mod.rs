@@ -43,7 +43,7 @@ macro_rules! conform {
 
 conform! {
     suite: a_change_is_written_with_its_events, the_index_tells_what_agents_speak,
-        a_stale_head_is_refused_alone,
+        who_is_put_to_sleep_when, a_stale_head_is_refused_alone,
         a_group_is_all_or_nothing, sequences_have_no_holes, rules_of_the_store,
         a_purge_keeps_the_chain, heartbeats_never_go_back, events_read_back_as_hashed,
         layouts_and_viewport;

@@ -11,7 +11,7 @@ use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::record::{DeliveryMode, Folded, Record};
 use isomer_actors::domain::status::Status;
 use isomer_actors::ports::{
-    EventQuery, ListQuery, Outcome, Refusal, Store, StoreError, Viewport, VitalsRow,
+    EventQuery, IdleLimit, ListQuery, Outcome, Refusal, Store, StoreError, Viewport, VitalsRow,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -113,6 +113,27 @@ pub async fn the_index_tells_what_agents_speak(store: Any) {
         let found = index.iter().find(|indexed| indexed.id == row.id).unwrap();
         assert_eq!(found.dialect, Some(Dialect::of_card(card.as_ref(), Some(url))), "{card:?}");
     }
+}
+
+pub async fn who_is_put_to_sleep_when(store: Any) {
+    let (idle, head) = create(&store, "idle").await;
+    let (never, _) = create(&store, "never").await;
+    let set = changed(&idle, head, |record| {
+        record.status = Status::Online;
+        record.hibernation_idle_minutes = Some(7);
+    });
+    let (after, head) = (set.after.clone(), set.head());
+    store.commit(&[vec![set]]).await.unwrap();
+    let limits = store.idle_limits().await.unwrap();
+    assert!(limits.contains(&IdleLimit { workspace: idle.id, minutes: 7 }), "{limits:?}");
+    assert!(limits.iter().all(|limit| limit.workspace != never.id));
+    let stored = store.load(idle.id).await.unwrap().record.unwrap();
+    assert_eq!(stored, after);
+    // Who sleeps is not put to sleep.
+    let slept = changed(&after, head, |record| record.status = Status::Hibernated);
+    store.commit(&[vec![slept]]).await.unwrap();
+    let limits = store.idle_limits().await.unwrap();
+    assert!(limits.iter().all(|limit| limit.workspace != idle.id));
 }
 
 pub async fn a_stale_head_is_refused_alone(store: Any) {
