@@ -131,6 +131,7 @@ pub async fn run(
     tree.mailroom().employ(Arc::new(HttpCourier::new(app.clone())));
     let readiness = app.readiness.clone();
     let stopping = app.stopping.clone();
+    tokio::spawn(http::a2a::tell_of_restarts(app.clone()));
     let seeds = tokio::spawn(keep_keys(app.custody.clone(), stopping.clone()));
     let link = login_link(address, app.sessions.login_code());
     secrets::keep_link(&config, &link)?;

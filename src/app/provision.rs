@@ -16,7 +16,8 @@ use super::AppError;
 use crate::config::{Config, Provisioner};
 use crate::keys::secrets::Secrets;
 use crate::provision::{
-    Addresses, Backend, Host, HostWork, Nothing, Preparer, ProcessBackend, ProcessSettings, Runtime,
+    Addresses, Backend, Host, HostSettings, HostWork, Nothing, Preparer, ProcessBackend,
+    ProcessSettings, Runtime,
 };
 
 /// This very program, also when its file was replaced since it was started.
@@ -51,8 +52,13 @@ pub(super) async fn agent_host(
         tokens,
     };
     let workspaces = Arc::new(Runtime { directory, store });
-    let limit = config.provision.limit;
-    let (host, work) = Host::new(workspaces, Arc::clone(&backend), Arc::new(prepare), limit);
+    let settings = HostSettings {
+        limit: config.provision.limit,
+        starts_at_once: config.provision.starts_at_once,
+        attempt: config.provision.attempt,
+        allow_privileged: config.provision.allow_privileged,
+    };
+    let (host, work) = Host::new(workspaces, Arc::clone(&backend), Arc::new(prepare), settings);
     Ok(((host, addresses, backend), work))
 }
 

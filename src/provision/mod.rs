@@ -8,6 +8,7 @@
 mod addresses;
 mod backend;
 mod demo;
+mod engine;
 #[cfg(test)]
 mod fixtures;
 mod folder;
@@ -18,7 +19,10 @@ mod launch;
 mod nothing;
 mod prepare;
 pub mod process;
+mod refresh;
 mod restarts;
+mod storm;
+mod tail;
 #[cfg(test)]
 mod tests;
 pub mod tiers;
@@ -31,11 +35,13 @@ pub use backend::{
     Backend, Ended, Failure, LogRange, Logs, Terminal, TerminalInput, TerminalSize, Unavailable,
 };
 pub use demo::create_demo;
+pub use engine::HostSettings;
 pub use host::{Host, Refused, Work as HostWork};
 pub use launch::{Folders, Launch, Prepare, TOKEN, Wanted};
 pub use nothing::Nothing;
 pub use prepare::{Preparer, secrets_json};
 pub use process::{ProcessBackend, ProcessSettings};
+pub use tail::tail;
 pub use workspaces::{Runtime, Unreachable, Workspaces};
 
 /// Between an agent that somebody stopped and its next start: long enough to be seen.

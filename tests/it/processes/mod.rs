@@ -54,7 +54,10 @@ async fn failed(admin: &Client, id: &str) -> String {
     eventually("failed workspace", ONLINE, || async {
         let all = admin.get("/workspaces").await.json();
         let view = all.as_array().unwrap().iter().find(|view| view["id"] == id)?.clone();
-        (view["status"] == "failed").then(|| view["last_sample_error"].as_str().unwrap().to_owned())
+        let error = view["last_sample_error"].as_str()?;
+        // After an empty line come the last lines of its output.
+        let reason = error.split("\n\n").next()?;
+        (view["status"] == "failed").then(|| reason.to_owned())
     })
     .await
 }
