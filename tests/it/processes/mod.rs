@@ -57,7 +57,7 @@ async fn failed(admin: &Client, id: &str) -> String {
         let error = view["last_sample_error"].as_str()?;
         // After an empty line come the last lines of its output.
         let reason = error.split("\n\n").next()?;
-        (view["status"] == "failed").then(|| reason.to_owned())
+        (view["status"] == "failed" && !reason.is_empty()).then(|| reason.to_owned())
     })
     .await
 }
