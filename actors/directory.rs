@@ -8,6 +8,9 @@ mod delegations;
 mod record;
 mod report;
 mod structure;
+mod trees;
+
+pub use self::trees::{Beside, Planned};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -16,6 +16,8 @@ pub mod recorded {
     pub const WORKSPACE_DEGRADED: &str = "WORKSPACE_DEGRADED";
     pub const WORKSPACE_PROVISION_FAILED: &str = "WORKSPACE_PROVISION_FAILED";
     pub const WORKSPACE_REMOVED: &str = "WORKSPACE_REMOVED";
+    pub const WORKSPACE_EXPANDED: &str = "WORKSPACE_EXPANDED";
+    pub const WORKSPACE_COLLAPSED: &str = "WORKSPACE_COLLAPSED";
     /// Documented by the contract and never sent there; design §7.
     pub const WORKSPACE_MOVED: &str = "WORKSPACE_MOVED";
     /// Ours: fields other than status, parent and card changed.
