@@ -8,6 +8,7 @@ pub mod approvals;
 pub mod canvas;
 pub mod chat;
 pub mod cors;
+pub mod creation;
 pub mod delegations;
 pub mod edge;
 pub mod error;
@@ -27,6 +28,8 @@ pub mod registry;
 pub mod secrets;
 pub mod session;
 pub mod state;
+pub mod teams;
+pub mod templates;
 pub mod test_token;
 pub mod token;
 pub mod tokens;
@@ -62,6 +65,8 @@ pub fn api() -> Api {
         .merge(registry::router())
         .merge(secrets::router())
         .merge(session::router())
+        .merge(teams::router())
+        .merge(templates::router())
         .merge(test_token::router())
         .merge(tokens::router())
         .merge(workspaces::router())
