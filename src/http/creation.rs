@@ -126,7 +126,8 @@ pub async fn furnish(app: &App, newcomers: &[Newcomer]) -> Result<(), FolderErro
     let fresh: Vec<_> = newcomers
         .iter()
         .map(|newcomer| (newcomer.planned.new.id, Arc::clone(&newcomer.files)))
-        .filter(|(id, _)| app.directory.glimpse(*id).is_none())
+        // Agents that run elsewhere bring theirs.
+        .filter(|(id, files)| !files.is_empty() && app.directory.glimpse(*id).is_none())
         .collect();
     let data_dir = app.config.data_dir.clone();
     let written = blocking(move || {

@@ -5,6 +5,7 @@ pub mod activity;
 pub mod admin;
 pub mod agents;
 pub mod approvals;
+pub mod bundles;
 pub mod canvas;
 pub mod chat;
 pub mod cors;
@@ -21,6 +22,7 @@ pub mod mcp;
 pub mod messages;
 pub mod metrics;
 pub mod openapi;
+pub mod org;
 pub mod org_tokens;
 pub mod page;
 pub mod rate_limit;
@@ -52,6 +54,7 @@ pub fn api() -> Api {
         .merge(admin::router())
         .merge(agents::router())
         .merge(approvals::router())
+        .merge(bundles::router())
         .merge(canvas::router())
         .merge(delegations::router())
         .merge(chat::router())
@@ -61,6 +64,7 @@ pub fn api() -> Api {
         .merge(mcp::router())
         .merge(messages::router())
         .merge(openapi::router())
+        .merge(org::router())
         .merge(org_tokens::router())
         .merge(registry::router())
         .merge(secrets::router())

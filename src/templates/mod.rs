@@ -15,7 +15,7 @@ pub mod yaml;
 
 pub use files::{BadPath, Files, MAX_PATH_BYTES, check_path};
 pub use folder::{Folder, FolderError};
-pub use store::{Template, Templates, normalised};
+pub use store::{ORG_FILE, Template, Templates, normalised, workspace_files};
 
 /// Runs what blocks where it may.
 ///

@@ -50,7 +50,8 @@ fn limits() -> Options {
         max_recorded_anchor_bytes: 4 << 20,
     };
     // A snippet would show what is in the file.
-    serde_saphyr::options! { budget: budget, with_snippet: false }
+    // `No` and `On` are names as good as others.
+    serde_saphyr::options! { budget: budget, with_snippet: false, strict_booleans: true }
 }
 
 #[derive(Debug)]
