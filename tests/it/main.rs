@@ -31,3 +31,4 @@ mod sdk_agents;
 mod sdk_clients;
 mod stores;
 mod support;
+mod teams;
