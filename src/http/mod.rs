@@ -7,26 +7,31 @@ pub mod agents;
 pub mod approvals;
 pub mod canvas;
 pub mod chat;
+pub mod config_document;
 pub mod cors;
 pub mod delegations;
 pub mod edge;
 pub mod error;
 pub mod events;
+pub mod files;
 pub mod gates;
 pub mod health;
 pub mod json;
 pub mod keys;
+pub mod logs;
 pub mod mcp;
 pub mod messages;
 pub mod metrics;
 pub mod openapi;
 pub mod org_tokens;
 pub mod page;
+pub mod places;
 pub mod rate_limit;
 pub mod registry;
 pub mod secrets;
 pub mod session;
 pub mod state;
+pub mod terminal;
 pub mod test_token;
 pub mod token;
 pub mod tokens;
@@ -52,9 +57,12 @@ pub fn api() -> Api {
         .merge(canvas::router())
         .merge(delegations::router())
         .merge(chat::router())
+        .merge(config_document::router())
         .merge(events::router())
+        .merge(files::router())
         .merge(health::router())
         .merge(keys::router())
+        .merge(logs::router())
         .merge(mcp::router())
         .merge(messages::router())
         .merge(openapi::router())
@@ -62,6 +70,7 @@ pub fn api() -> Api {
         .merge(registry::router())
         .merge(secrets::router())
         .merge(session::router())
+        .merge(terminal::router())
         .merge(test_token::router())
         .merge(tokens::router())
         .merge(workspaces::router())
