@@ -15,7 +15,7 @@ async fn a_child_reads_what_its_parent_shares(mode: Mode) {
     let child = |name: &'static str, under: String| {
         let admin = admin.clone();
         async move {
-            let body = json!({"name": name, "runtime": "external", "parent_id": under});
+            let body = json!({"name": name, "parent_id": under});
             let id = admin.create(body).await;
             let token = admin.register(&id).await;
             (id, token)

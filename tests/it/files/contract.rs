@@ -81,7 +81,7 @@ async fn mistakes_are_told_in_the_contracts_words(mode: Mode) {
         ("?path=/etc", "invalid path"),
         ("?path=a..b", "invalid path"),
         ("//etc/passwd", "invalid path"),
-        ("/%2e%2e/%2e%2e/etc/passwd", "invalid path"),
+        ("/a%2f%2e%2e%2f%2e%2e%2fetc/passwd", "invalid path"),
         ("/..%2f..%2fetc/passwd", "invalid path"),
         ("/a..b", "invalid path"),
         ("/a%00b", "invalid path"),

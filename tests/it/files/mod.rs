@@ -21,7 +21,7 @@ fn at(id: &str, rest: &str) -> String {
 
 /// A workspace that no agent of the server's own belongs to.
 async fn workspace(client: &Client, name: &str) -> String {
-    client.create(json!({"name": name, "runtime": "external"})).await
+    client.create(json!({"name": name})).await
 }
 
 /// Writes one file.
