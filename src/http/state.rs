@@ -17,7 +17,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::canvas::digest::Digests;
 use super::health::Readiness;
-use super::mcp::Streams;
 use super::metrics::HttpMetrics;
 use super::places::Places;
 use super::rate_limit::Limits;
@@ -73,7 +72,9 @@ pub struct Shared {
     pub sessions: Sessions,
     pub limits: Limits,
     /// The streams of MCP that are open.
-    pub mcp_streams: Streams,
+    pub mcp_streams: Places,
+    /// Who is sending files to be written.
+    pub file_writers: Places,
     /// Who reads logs, and the terminals that are open.
     pub log_readers: Places,
     pub terminals: Places,

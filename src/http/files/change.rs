@@ -100,7 +100,8 @@ pub async fn write(
     let (id, root) = (workspace_id(&id)?, at.root()?);
     let (file, condition) = (path("path", &file)?, condition(&headers)?);
     let place = place(&app, id, root, true).await?;
-    let text: Text = body(&app, request.into_body()).await?.parse_or(BAD_BODY)?;
+    let (input, _taken) = body(&app, id, request.into_body()).await?;
+    let text: Text = input.parse_or(BAD_BODY)?;
     let text = text
         .content
         .ok_or_else(|| BadInput::new("content", "it is required").with_text(BAD_BODY))?;
@@ -181,7 +182,8 @@ pub async fn replace(
     caller.workspace(&app, &id).await?;
     let (parsed, root) = (workspace_id(&id)?, at.root()?);
     let place = place(&app, parsed, root, true).await?;
-    let texts: Texts = body(&app, request.into_body()).await?.parse_or(BAD_BODY)?;
+    let (input, _taken) = body(&app, parsed, request.into_body()).await?;
+    let texts: Texts = input.parse_or(BAD_BODY)?;
     let texts =
         texts.files.ok_or_else(|| BadInput::new("files", "it is required").with_text(BAD_BODY))?;
     let files = checked(texts)?;

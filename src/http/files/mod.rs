@@ -22,12 +22,16 @@ use utoipa_axum::routes;
 use super::error::{ApiError, removed};
 use super::json::{self, Input};
 use super::openapi::Api;
+use super::places::Place as Taken;
 use super::state::App;
 use crate::files::{Condition, FilesError, HostFolder, MAX_FILE, Place, RelativePath, Root};
 
 const BAD_ROOT: &str = "root must be one of: /configs, /workspace, /home, /plugins";
 const BAD_PATH: &str = "invalid path";
 const BAD_BODY: &str = "invalid request body";
+/// Bodies that are read at once, of one workspace and in total: they may be long.
+pub const MAX_WRITERS_EACH: usize = 8;
+pub const MAX_WRITERS: usize = 32;
 /// Largest body in bytes: a text of many line feeds takes twice its length in JSON.
 const MAX_BODY: usize = 2 * MAX_FILE + (2 << 20);
 
@@ -83,10 +87,18 @@ async fn host_folder(app: &App, id: WorkspaceId) -> Result<Option<HostFolder>, A
     }))
 }
 
-/// Reads a body that may be longer than others.
-async fn body(app: &App, body: Body) -> Result<Input, ApiError> {
+/// Reads a body that may be longer than others, of which only so many are in memory at once: until
+/// the place is dropped.
+async fn body(app: &App, id: WorkspaceId, body: Body) -> Result<(Input, Taken), ApiError> {
     let limit = app.config.http.max_body_bytes.max(MAX_BODY);
-    json::read(body, limit).await.map(Input)
+    let place = app.file_writers.take(id).ok_or_else(|| busy("too many files are being sent"))?;
+    Ok((json::read(body, limit).await.map(Input)?, place))
+}
+
+fn busy(text: &str) -> ApiError {
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, format!("{text}, retry shortly"))
+        .with("code", "overloaded")
+        .retry_after(Duration::from_secs(1))
 }
 
 /// Reads `If-Match` and `If-None-Match: *`; other forms of the latter are not for writing.
@@ -128,11 +140,7 @@ fn refused(error: FilesError, text: &str) -> ApiError {
             ApiError::new(StatusCode::INSUFFICIENT_STORAGE, "no room for more files")
                 .field("content", reason)
         }
-        FilesError::Busy => {
-            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "the disk is busy, retry shortly")
-                .with("code", "overloaded")
-                .retry_after(Duration::from_secs(1))
-        }
+        FilesError::Busy => busy("the disk is busy"),
         FilesError::Disk { operation, source } => {
             warn!(operation, error = %source, "a file of a workspace could not be used");
             // The kind names no path.
