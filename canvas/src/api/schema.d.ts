@@ -181,6 +181,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/workspaces/{id}/bootstrap-failed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Fails a workspace that is being provisioned; any other is left as it is. */
+        post: operations["reportBootstrapFailed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/workspaces/{id}/release": {
         parameters: {
             query?: never;
@@ -945,25 +962,21 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/workspaces/{id}/config": {
+    "/workspaces/{id}/console": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** Returns the document. */
-        get: operations["getConfig"];
+        /** Returns the last lines that an agent wrote, where whoever runs it keeps them. */
+        get: operations["getConsole"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        /**
-         * Merges a JSON value into the document, at its top level: nested objects are replaced, nulls are kept.
-         * @description What is no object follows PostgreSQL's concatenation: arrays append, everything else becomes an array.
-         */
-        patch: operations["updateConfig"];
+        patch?: never;
         trace?: never;
     };
     "/workspaces/{id}/delegate": {
@@ -1055,53 +1068,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/workspaces/{id}/files": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Lists files and folders of a workspace, by path, at most 10,000.
-         * @description `.git`, `node_modules`, `__pycache__`, `.DS_Store`, links, pipes and the agent's token are left out. A folder
-         *     that is not there is empty.
-         */
-        get: operations["listFiles"];
-        /** Writes many files of a workspace, all or none. Others stay. */
-        put: operations["writeFiles"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/workspaces/{id}/files/{path}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Reads a file of a workspace, exactly as it is.
-         * @description Its entity tag, given as `If-Match` when it is written back, keeps somebody else's change from being lost.
-         */
-        get: operations["readFile"];
-        /**
-         * Writes a file of a workspace whole, and the folders on its way.
-         * @description With `If-Match` (an entity tag that was read) or `If-None-Match: *` it is written only if that holds.
-         */
-        put: operations["writeFile"];
-        post?: never;
-        /** Deletes a file of a workspace, or a folder with what is in it; of a link, the link. */
-        delete: operations["deleteFile"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/workspaces/{id}/forward": {
         parameters: {
             query?: never;
@@ -1113,6 +1079,23 @@ export interface paths {
         put?: never;
         /** Removes a workspace and points at the one that takes over. */
         post: operations["forwardWorkspace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/hibernate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends the agent of a workspace until a message comes for it. */
+        post: operations["hibernateWorkspace"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1167,27 +1150,6 @@ export interface paths {
         put?: never;
         /** Gives a message back: it is handed out again later, unless it was the fifth time. */
         post: operations["giveBackMessage"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/workspaces/{id}/logs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Returns what the agent of a workspace wrote to its standard output and error, oldest first.
-         * @description With `follow` it goes on until the client leaves, its token is revoked, the agent is not run any more, or the
-         *     server stops.
-         */
-        get: operations["getLogs"];
-        put?: never;
-        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1347,6 +1309,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/workspaces/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Pauses a workspace and everything below it: their agents are ended and stay so. */
+        post: operations["pauseWorkspace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/workspaces/{id}/restart": {
         parameters: {
             query?: never;
@@ -1356,8 +1335,28 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Ends an agent that this server runs and starts it at once. */
+        /**
+         * Ends an agent that this server runs and starts it at once. One that rests or was given up is
+         *     started, too.
+         */
         post: operations["restartWorkspace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Resumes a workspace and what is paused below it. */
+        post: operations["resumeWorkspace"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1458,26 +1457,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/workspaces/{id}/shared-context": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Returns the files of `/configs` that `shared_context:` in `config.yaml` names. What cannot be read is left out.
-         * @description A direct child may ask with its own token.
-         */
-        get: operations["getSharedContext"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/workspaces/{id}/state": {
         parameters: {
             query?: never;
@@ -1509,29 +1488,6 @@ export interface paths {
         put?: never;
         /** Ends an agent that this server runs, as a crash would, for people to watch it come back. */
         post: operations["stopWorkspace"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/workspaces/{id}/terminal": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Upgrades to a WebSocket with a shell behind it, where the agent of the workspace is.
-         * @description Binary frames of at most 4,096 bytes are its output. Every frame from the client is typed into it as it is, but a
-         *     text frame `{"resize":{"cols":120,"rows":40}}`, which gives the terminal another size. The shell is killed when
-         *     the connection ends. Close codes: 1000 the shell has ended, or nothing was typed for 30 minutes; 1001 the server is
-         *     stopping; 1008 the token was revoked; 1013 the client does not read.
-         */
-        get: operations["openTerminal"];
-        put?: never;
-        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1839,6 +1795,18 @@ export interface components {
             count: number;
             entries: components["schemas"]["AuditEntry"][];
         };
+        /** @description Why a start failed, as whoever watched it saw. */
+        BootstrapFailed: {
+            error?: string;
+            log_tail?: string;
+        };
+        /** @description What became of a report. */
+        BootstrapNoted: {
+            /** @description True when it was not being provisioned. */
+            no_change?: boolean;
+            /** @description Always true. */
+            ok: boolean;
+        };
         CanvasPoint: {
             /**
              * Format: double
@@ -1903,11 +1871,6 @@ export interface components {
             /** @description The JSON-RPC request. */
             body: Record<string, never>;
         };
-        /** @description The document of a workspace. */
-        ConfigDocument: {
-            /** @description `{}` until something is written. */
-            data: unknown;
-        };
         /** @description Nothing was removed: say yes with `confirm=true`. */
         ConfirmationRequired: {
             children: components["schemas"]["Child"][];
@@ -1926,6 +1889,10 @@ export interface components {
             registry_endpoint: string;
             /** Format: uuid */
             workspace_id: string;
+        };
+        /** @description What an agent wrote. */
+        Console: {
+            output: string;
         };
         /** @description What to call a token, and what it is for. */
         CreateOrgToken: {
@@ -2160,56 +2127,6 @@ export interface components {
             chat_files: boolean;
             hosted_agents: boolean;
         };
-        /** @description What was done to a file. */
-        FileChanged: {
-            path: string;
-            /** @description `saved` or `deleted`. */
-            status: string;
-        };
-        /** @description A file of a workspace. */
-        FileContent: {
-            /** @description The text; bytes that are not UTF-8 are replaced. */
-            content: string;
-            /** @description Bytes were replaced: written back, the file would not be the same. */
-            lossy?: boolean;
-            path: string;
-            /** @description Of `content`, in bytes. */
-            size: number;
-            /** @description The file has more than 5 MiB, and goes on. */
-            truncated?: boolean;
-        };
-        /** @description A file or folder of a workspace. */
-        FileEntry: {
-            /** @description It is a folder. */
-            dir: boolean;
-            /** @description Relative to the folder that is listed. */
-            path: string;
-            /**
-             * Format: int64
-             * @description In bytes; 0 for a folder.
-             */
-            size: number;
-        };
-        FileText: {
-            /** @description At most 5 MiB; may be empty. */
-            content: string;
-        };
-        FileTexts: {
-            /** @description Texts by path, at most 200. */
-            files: {
-                [key: string]: string;
-            };
-        };
-        /** @description What was written. */
-        FilesReplaced: {
-            /** @description How many. */
-            files: number;
-            /** @description `volume`. */
-            source: string;
-            /** @description `replaced`. */
-            status: string;
-            workspace: string;
-        };
         /** @description Who takes over. */
         Forward: {
             /** Format: uuid */
@@ -2270,6 +2187,11 @@ export interface components {
             uptime_seconds?: number | null;
             /** Format: uuid */
             workspace_id: string;
+        };
+        /** @description A workspace that sleeps. */
+        Hibernated: {
+            /** @description `hibernated`, or `hibernating` while its agent takes long to end. */
+            status: components["schemas"]["WorkspaceStatus"];
         };
         /** @description How many events lie in equal stretches of time. */
         Histogram: {
@@ -2485,6 +2407,8 @@ export interface components {
             queued: boolean;
             /** @description Where it stands, for one that was kept before. */
             state: components["schemas"]["MessageState"];
+            /** @description True when it woke the workspace from hibernation. */
+            waking?: boolean;
         };
         /**
          * @description Where a message stands.
@@ -2602,6 +2526,13 @@ export interface components {
             needs_restart?: boolean;
             status: string;
         };
+        /** @description What was paused. */
+        Paused: {
+            /** @description With those below it. */
+            paused_count: number;
+            /** @description Always `paused`. */
+            status: components["schemas"]["WorkspaceStatus"];
+        };
         /** @description Somebody a workspace works with directly. */
         Peer: {
             /** Format: int32 */
@@ -2704,14 +2635,27 @@ export interface components {
         };
         /** @description How to restart. */
         RestartWorkspace: {
-            /** @description It is answered as `reset_session`. */
+            /** @description Its configuration begins anew from the template of its name, else that of its runtime. */
+            apply_template?: boolean;
+            /** @description Its configuration begins anew from the organisation template of its name. */
+            rebuild_config?: boolean;
+            /** @description Its saved sessions are forgotten. */
             reset?: boolean;
+            /** @description Its configuration begins anew from this template. */
+            template?: string;
         };
         /** @description An agent that is starting. */
         Restarted: {
-            /** @description Always `existing-volume`. */
+            /** @description The template that its configuration began from, or `existing-volume`. */
             config_dir: string;
             reset_session: boolean;
+            /** @description Always `provisioning`. */
+            status: components["schemas"]["WorkspaceStatus"];
+        };
+        /** @description What was resumed. */
+        Resumed: {
+            /** @description With those below it. */
+            resumed_count: number;
             /** @description Always `provisioning`. */
             status: components["schemas"]["WorkspaceStatus"];
         };
@@ -2868,12 +2812,6 @@ export interface components {
             key: string;
             /** @description 1 to 65,536 bytes. */
             value: string;
-        };
-        /** @description A file that a workspace shares. */
-        SharedFile: {
-            content: string;
-            /** @description Relative to `/configs`. */
-            path: string;
         };
         /**
          * @description What its signatures make of a card.
@@ -3616,6 +3554,56 @@ export interface operations {
                 };
             };
             401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    reportBootstrapFailed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BootstrapFailed"];
+            };
+        };
+        responses: {
+            /** @description It is failed, or nothing was to be changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BootstrapNoted"];
+                };
+            };
+            /** @description The id is not a UUID */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["ContentTooLarge"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
@@ -5913,7 +5901,7 @@ export interface operations {
             };
         };
     };
-    getConfig: {
+    getConsole: {
         parameters: {
             query?: never;
             header?: never;
@@ -5925,13 +5913,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The document */
+            /** @description Its output; empty when it does not run */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ConfigDocument"];
+                    "application/json": components["schemas"]["Console"];
+                };
+            };
+            /** @description The id is not a UUID */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
                 };
             };
             401: components["responses"]["Unauthorized"];
@@ -5944,47 +5941,6 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            429: components["responses"]["TooManyRequests"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    updateConfig: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The workspace */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": unknown;
-            };
-        };
-        responses: {
-            /** @description Merged */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Done"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            /** @description There is no such workspace */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            408: components["responses"]["RequestTimeout"];
             /** @description It is removed */
             410: {
                 headers: {
@@ -5994,8 +5950,9 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The body, or the document with it, is too large */
-            413: {
+            429: components["responses"]["TooManyRequests"];
+            /** @description It is not run by this server, or its output is not kept */
+            501: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6003,7 +5960,15 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            429: components["responses"]["TooManyRequests"];
+            /** @description Whoever runs it cannot be asked */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             503: components["responses"]["Unavailable"];
         };
     };
@@ -6253,396 +6218,6 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
-    listFiles: {
-        parameters: {
-            query?: {
-                /** @description `/configs` (unless given), `/workspace`, `/home` or `/plugins`. */
-                root?: string;
-                /** @description The folder to list, relative to the root; the root itself unless given. */
-                path?: string;
-                /** @description How deep; 1 unless given. */
-                depth?: number;
-            };
-            header?: never;
-            path: {
-                /** @description The workspace */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description What is there */
-            200: {
-                headers: {
-                    /** @description `true` when there is more */
-                    "x-truncated"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FileEntry"][];
-                };
-            };
-            /** @description A parameter is not acceptable */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            401: components["responses"]["Unauthorized"];
-            /** @description There is no such workspace */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            429: components["responses"]["TooManyRequests"];
-            /** @description The disk refused */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    writeFiles: {
-        parameters: {
-            query?: {
-                /** @description `/configs` (unless given), `/workspace`, `/home` or `/plugins`. */
-                root?: string;
-            };
-            header?: never;
-            path: {
-                /** @description The workspace */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["FileTexts"];
-            };
-        };
-        responses: {
-            /** @description Written */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FilesReplaced"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            /** @description The folder is read-only */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description There is no such workspace */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            408: components["responses"]["RequestTimeout"];
-            /** @description It is removed */
-            410: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            413: components["responses"]["ContentTooLarge"];
-            429: components["responses"]["TooManyRequests"];
-            /** @description The disk refused */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            503: components["responses"]["Unavailable"];
-            /** @description The workspace has as many files as it may */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    readFile: {
-        parameters: {
-            query?: {
-                /** @description `/configs` (unless given), `/workspace`, `/home` or `/plugins`. */
-                root?: string;
-            };
-            header?: never;
-            path: {
-                /** @description The workspace */
-                id: string;
-                /** @description Relative to the root; it may contain slashes */
-                path: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description What it holds */
-            200: {
-                headers: {
-                    /** @description Of the bytes; absent when it is cut */
-                    etag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FileContent"];
-                };
-            };
-            /** @description A parameter is not acceptable, or it is no regular file */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            401: components["responses"]["Unauthorized"];
-            /** @description There is no such file or workspace */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            429: components["responses"]["TooManyRequests"];
-            /** @description The disk refused */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    writeFile: {
-        parameters: {
-            query?: {
-                /** @description `/configs` (unless given), `/workspace`, `/home` or `/plugins`. */
-                root?: string;
-            };
-            header?: {
-                /** @description Entity tags: only if it is still one of these; `*`: only if it is there */
-                "if-match"?: string;
-                /** @description `*`: only if it is not there */
-                "if-none-match"?: string;
-            };
-            path: {
-                /** @description The workspace */
-                id: string;
-                /** @description Relative to the root; it may contain slashes */
-                path: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["FileText"];
-            };
-        };
-        responses: {
-            /** @description Written */
-            200: {
-                headers: {
-                    /** @description Of what was written */
-                    etag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FileChanged"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            /** @description The folder is read-only */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description There is no such workspace */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            408: components["responses"]["RequestTimeout"];
-            /** @description It is removed */
-            410: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description The file has changed */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            413: components["responses"]["ContentTooLarge"];
-            429: components["responses"]["TooManyRequests"];
-            /** @description The disk refused */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            503: components["responses"]["Unavailable"];
-            /** @description The workspace has as many files as it may */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    deleteFile: {
-        parameters: {
-            query?: {
-                /** @description `/configs` (unless given), `/workspace`, `/home` or `/plugins`. */
-                root?: string;
-            };
-            header?: {
-                /** @description Entity tags: only if it is still one of these */
-                "if-match"?: string;
-            };
-            path: {
-                /** @description The workspace */
-                id: string;
-                /** @description Relative to the root; it may contain slashes */
-                path: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Deleted */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FileChanged"];
-                };
-            };
-            /** @description A parameter is not acceptable */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            401: components["responses"]["Unauthorized"];
-            /** @description The folder is read-only */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description There is no such file or workspace */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description It is removed */
-            410: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description The file has changed */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            429: components["responses"]["TooManyRequests"];
-            /** @description The disk refused */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            503: components["responses"]["Unavailable"];
-        };
-    };
     forwardWorkspace: {
         parameters: {
             query?: never;
@@ -6699,6 +6274,62 @@ export interface operations {
                 };
             };
             413: components["responses"]["ContentTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    hibernateWorkspace: {
+        parameters: {
+            query?: {
+                /** @description `true`: also while it works on tasks, which are lost. */
+                force?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It sleeps, or is `hibernating` while its agent takes long to end */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Hibernated"];
+                };
+            };
+            /** @description The id is not a UUID */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace, or it is neither online nor degraded */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description It has active tasks */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
@@ -6859,73 +6490,6 @@ export interface operations {
             };
             413: components["responses"]["ContentTooLarge"];
             429: components["responses"]["TooManyRequests"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    getLogs: {
-        parameters: {
-            query?: {
-                /** @description The last so many lines; 200 unless given. */
-                tail?: number;
-                /** @description `1`: and those that come. */
-                follow?: string;
-            };
-            header?: never;
-            path: {
-                /** @description The workspace */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Lines as they were written */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/plain": string;
-                };
-            };
-            /** @description A parameter is not acceptable */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            401: components["responses"]["Unauthorized"];
-            /** @description There is no such workspace */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description Its agent does not run, or not here */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            429: components["responses"]["TooManyRequests"];
-            /** @description The provisioner keeps no logs */
-            501: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
             503: components["responses"]["Unavailable"];
         };
     };
@@ -7382,6 +6946,50 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    pauseWorkspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They are paused */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Paused"];
+                };
+            };
+            /** @description The id is not a UUID */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace, or it is paused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     restartWorkspace: {
         parameters: {
             query?: {
@@ -7410,7 +7018,7 @@ export interface operations {
                     "application/json": components["schemas"]["Restarted"];
                 };
             };
-            /** @description The id is not a UUID */
+            /** @description The id is not a UUID, or the template cannot be used */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7430,7 +7038,7 @@ export interface operations {
                 };
             };
             408: components["responses"]["RequestTimeout"];
-            /** @description There is no room for it */
+            /** @description Something above it is paused, or there is no room for it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7459,6 +7067,59 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+        };
+    };
+    resumeWorkspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Their agents are wanted again */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Resumed"];
+                };
+            };
+            /** @description The id is not a UUID */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace, or it is not paused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Something above it is paused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
     listSecrets: {
@@ -7783,44 +7444,6 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
-    getSharedContext: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The child that asks, which its token tells too */
-                "x-workspace-id"?: string;
-            };
-            path: {
-                /** @description The workspace */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description At most 100 files and 5 MiB */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SharedFile"][];
-                };
-            };
-            401: components["responses"]["Unauthorized"];
-            /** @description There is no such workspace */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            429: components["responses"]["TooManyRequests"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
     getWorkspaceState: {
         parameters: {
             query?: never;
@@ -7916,82 +7539,6 @@ export interface operations {
             };
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
-        };
-    };
-    openTerminal: {
-        parameters: {
-            query?: {
-                /** @description Characters in a line; 80 unless given. */
-                cols?: number;
-                /** @description Lines; 24 unless given. */
-                rows?: number;
-            };
-            header?: {
-                /** @description Another workspace, for which somebody with an organisation token asks */
-                "x-workspace-id"?: string;
-            };
-            path: {
-                /** @description The workspace */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Frames follow */
-            101: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description No upgrade was asked for, or a parameter is not acceptable */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            401: components["responses"]["Unauthorized"];
-            /** @description Pages of this origin may not, or the other workspace */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description There is no such workspace, or its agent does not run here */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            /** @description It is removed */
-            410: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            429: components["responses"]["TooManyRequests"];
-            /** @description The provisioner has no terminals */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
         };
     };
     listTokens: {
