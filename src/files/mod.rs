@@ -29,9 +29,11 @@ use crate::provision::Folders;
 
 /// Longest file in bytes that is written, and how much of a longer one is read.
 pub const MAX_FILE: usize = 5 << 20;
-/// The agent's own token, in `/configs`. Whoever reads it speaks for the agent, so it is nobody's
+/// How the agent's own token is called in `/configs`, also while it is written. Whoever reads it speaks for the agent, so it is nobody's
 /// file: not even an administrator's, who has better ways.
 const TOKEN: &str = ".auth_token";
+/// Where the folders of workspaces are.
+const ALL: &str = "workspaces";
 /// Operations on the disk at once, and how long one waits for its turn.
 const MAX_AT_ONCE: usize = 16;
 const TURN_LIMIT: Duration = Duration::from_secs(5);
@@ -220,6 +222,45 @@ impl Files {
         self.on_disk(move |shared| shared.delete(&place, &path, &condition)).await
     }
 
+    /// Returns the workspaces that have folders and of which `exists` says yes: what may be
+    /// forgotten when they are gone. Folders of others belong to another database.
+    ///
+    /// # Errors
+    /// `Busy`, or `Disk`.
+    pub async fn existing(
+        &self,
+        exists: impl Fn(WorkspaceId) -> bool + Send + 'static,
+    ) -> Result<Vec<WorkspaceId>, FilesError> {
+        self.on_disk(move |shared| {
+            let ids = shared
+                .ids()
+                .map_err(|source| FilesError::Disk { operation: "list workspaces", source })?;
+            Ok(ids.into_iter().filter(|id| exists(*id)).collect())
+        })
+        .await
+    }
+
+    /// Deletes everything of workspaces that are gone for good. Links are deleted, not followed.
+    ///
+    /// # Errors
+    /// `Busy`, or `Disk`; some may be deleted then.
+    pub async fn forget(&self, gone: Vec<WorkspaceId>) -> Result<(), FilesError> {
+        self.on_disk(move |shared| {
+            for id in gone {
+                let _alone = shared.lock(id);
+                match std::fs::remove_dir_all(Folders::root(&shared.data_dir, id)) {
+                    Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                        let operation = "delete the folders of a workspace";
+                        return Err(FilesError::Disk { operation, source });
+                    }
+                    _ => {}
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
     async fn on_disk<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Shared) -> Result<T, FilesError> + Send + 'static,
@@ -261,7 +302,7 @@ impl Shared {
             Err(error) => return Err(failed("open a folder", error)),
         };
         let at_top = within.is_none() && place.root == Root::Configs;
-        walk::list(&folder, depth, |path| !(at_top && path == TOKEN))
+        walk::list(&folder, depth, |path| !(at_top && path.starts_with(TOKEN)))
             .map_err(|error| failed("list a folder", error))
     }
 
@@ -329,14 +370,28 @@ impl Shared {
         }
         let more: u64 = files.iter().map(|(_, text)| walk::takes(text.len())).sum();
         let less: u64 = files.iter().map(|(path, _)| disk::taken_by(root.as_fd(), path)).sum();
-        let relative = Folders::root(Path::new(""), place.id);
-        let all = self.data_dir().and_then(|data| {
-            beneath::open(data, &relative.to_string_lossy(), A_FOLDER, Mode::empty())
+        let most = self.limit.saturating_add(less);
+        let used = Root::ALL.into_iter().try_fold(0_u64, |used, root| {
+            let place = Place { id: place.id, root, host: None };
+            match self.root(&place, false) {
+                Ok(folder) => Ok(used + walk::used(&folder, most.saturating_sub(used))?),
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(used),
+                Err(error) => Err(error),
+            }
         });
-        let used = all.and_then(|all| walk::used(&all, self.limit.saturating_add(less)));
         let used = used.map_err(|error| failed("measure files", error))?;
         let over = used.saturating_add(more).saturating_sub(less) > self.limit;
         if over { Err(FilesError::Full { limit: self.limit }) } else { Ok(()) }
+    }
+
+    fn ids(&self) -> std::io::Result<Vec<WorkspaceId>> {
+        let entries = match std::fs::read_dir(self.data_dir.join(ALL)) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let id = |name: String| WorkspaceId::parse_loose(&name).filter(|id| id.to_string() == name);
+        Ok(names.filter_map(id).collect())
     }
 
     fn lock(&self, id: WorkspaceId) -> parking_lot::MutexGuard<'_, ()> {
@@ -377,8 +432,7 @@ impl Shared {
 }
 
 fn is_reserved(place: &Place, path: &RelativePath) -> bool {
-    let first = path.as_str().split('/').next();
-    place.root == Root::Configs && first == Some(TOKEN)
+    place.root == Root::Configs && path.as_str().starts_with(TOKEN)
 }
 
 fn writable(place: &Place) -> Result<(), FilesError> {

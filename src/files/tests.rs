@@ -155,7 +155,7 @@ async fn the_agents_token_is_nobodys_file() {
     fs::hard_link(&token, under.folder(Root::Configs).join("second")).unwrap();
     symlink(TOKEN, under.folder(Root::Configs).join("third")).unwrap();
     assert_eq!(under.list("", 5).await, ["second"]);
-    for name in [TOKEN, "./.auth_token", ".auth_token/x"] {
+    for name in [TOKEN, "./.auth_token", ".auth_token/x", ".auth_token.0123"] {
         assert!(matches!(under.read(name).await, Err(FilesError::Missing)));
         assert!(matches!(under.write(name, "x").await, Err(FilesError::Reserved)));
         assert!(matches!(under.delete(name).await, Err(FilesError::Reserved)));
@@ -167,6 +167,24 @@ async fn the_agents_token_is_nobodys_file() {
     under.write("sub/.auth_token", "mine").await.unwrap();
     assert_eq!(under.read("sub/.auth_token").await.unwrap().text, "mine");
     assert_eq!(fs::read_to_string(token).unwrap(), "secret");
+}
+
+#[tokio::test]
+async fn what_is_gone_is_deleted_and_nothing_else() {
+    let (under, other) = (under(1 << 20), WorkspaceId::random());
+    assert!(under.files.existing(|_| true).await.unwrap().is_empty());
+    under.write("f", "x").await.unwrap();
+    let outside = under.data.path().join("outside");
+    fs::create_dir_all(outside.join("kept")).unwrap();
+    symlink(&outside, under.folder(Root::Home).join("link")).unwrap();
+    let theirs = Folders::root(under.data.path(), other);
+    fs::create_dir_all(&theirs).unwrap();
+    fs::create_dir_all(under.data.path().join("workspaces/not-an-id")).unwrap();
+    let id = under.id;
+    assert_eq!(under.files.existing(move |one| one == id).await.unwrap(), [id]);
+    under.files.forget(vec![id, WorkspaceId::random()]).await.unwrap();
+    assert!(!Folders::root(under.data.path(), id).exists());
+    assert!(theirs.is_dir() && outside.join("kept").is_dir());
 }
 
 #[tokio::test]

@@ -58,11 +58,12 @@ pub async fn delete(
     let id = workspace_id(&id)?;
     let purge = options.purge.as_deref() == Some("true");
     let confirm = options.confirm.as_deref() == Some("true");
+    let known = if purge { files_of(&app).await } else { Vec::new() };
     match app.directory.remove(id, RemoveOptions { confirm, purge }).await? {
         Removal::Removed { cascade_deleted } => {
             app.secrets.forget_gone(|id| app.directory.glimpse(WorkspaceId(id)).is_some());
             if purge {
-                forget_files(&app);
+                forget_files(&app, known);
             }
             let status = if purge { RemovedAs::Purged } else { RemovedAs::Removed };
             Ok(ok(&Removed { cascade_deleted, status }))
@@ -71,13 +72,28 @@ pub async fn delete(
     }
 }
 
+/// Returns the workspaces that have files, and may be purged with others.
+async fn files_of(app: &App) -> Vec<WorkspaceId> {
+    let directory = app.directory.clone();
+    let known = app.files.existing(move |id| directory.glimpse(id).is_some()).await;
+    known.unwrap_or_else(|error| {
+        warn!(error = %isomer_actors::chain_of(&error), "files of a purged workspace are left");
+        Vec::new()
+    })
+}
+
 /// The workspace is gone already, so nobody waits for its files; the next start deletes what is
-/// left of them.
-fn forget_files(app: &App) {
-    let (files, directory) = (app.chat_files.clone(), app.directory.clone());
+/// left of its chat files.
+fn forget_files(app: &App, known: Vec<WorkspaceId>) {
+    let (chat, files, directory) =
+        (app.chat_files.clone(), app.files.clone(), app.directory.clone());
+    let exists = move |id| directory.glimpse(id).is_some();
     tokio::spawn(async move {
-        let exists = move |id| directory.glimpse(id).is_some();
-        if let Err(error) = files.sweep(exists).await {
+        let gone = known.into_iter().filter(|id| !exists(*id)).collect();
+        if let Err(error) = files.forget(gone).await {
+            warn!(error = %isomer_actors::chain_of(&error), "files of a purged workspace are left");
+        }
+        if let Err(error) = chat.sweep(exists).await {
             warn!(error = %isomer_actors::chain_of(&error), "files of a purged workspace are left");
         }
     });

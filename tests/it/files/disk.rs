@@ -7,13 +7,14 @@ use serde_json::json;
 
 use super::{at, folder, save, workspace};
 use crate::in_both_modes;
-use crate::support::{Mode, Server};
+use crate::support::{Mode, SOON, Server, eventually};
 
 in_both_modes!(
     nothing_leads_outside,
     what_is_no_text_is_shown_and_told,
     a_workspace_has_only_so_much_room,
     a_folder_of_the_host_is_used_as_it_may_be,
+    a_purge_takes_the_folders_along,
 );
 
 async fn nothing_leads_outside(mode: Mode) {
@@ -124,4 +125,23 @@ async fn a_folder_of_the_host_is_used_as_it_may_be(mode: Mode) {
     let mode = std::fs::metadata(host.path().join("new/run.sh")).unwrap().permissions().mode();
     assert_eq!(mode & 0o111, 0);
     assert!(!folder(&server, &writer, "workspace").exists());
+}
+
+async fn a_purge_takes_the_folders_along(mode: Mode) {
+    let server = Server::start(mode).await;
+    let admin = server.admin();
+    let (id, other) = (workspace(&admin, "Ada").await, workspace(&admin, "Bob").await);
+    let child = admin.create(json!({"name": "Child", "parent_id": id})).await;
+    for id in [&id, &other, &child] {
+        save(&admin, id, "/a", "x").await.expect(200);
+    }
+    // What belongs to another database is not touched.
+    let foreign = folder(&server, "11111111-1111-4111-8111-111111111111", "configs");
+    std::fs::create_dir_all(&foreign).unwrap();
+    let purge = format!("/workspaces/{id}?confirm=true&purge=true");
+    admin.delete(&purge).await.expect(200);
+    let left = |id: &str| folder(&server, id, "configs").parent().unwrap().exists();
+    eventually("deleted folders", SOON, || async { (!left(&id) && !left(&child)).then_some(()) })
+        .await;
+    assert!(left(&other) && foreign.is_dir());
 }

@@ -5,6 +5,7 @@ mod config;
 mod context;
 mod contract;
 mod disk;
+mod shell;
 
 use std::path::PathBuf;
 
