@@ -28,12 +28,14 @@ use crate::chat_files::{ChatFiles, ChatFilesError};
 use crate::clock::SystemClock;
 use crate::config::{ApprovalsConfig, Config, LivenessConfig, StoreConfig};
 use crate::egress::{Gate, HttpAgents};
+use crate::files::Files;
 use crate::history::History;
 use crate::http;
 use crate::http::a2a::HttpCourier;
 use crate::http::canvas::digest::Digests;
 use crate::http::health::Readiness;
 use crate::http::metrics::HttpMetrics;
+use crate::http::places::Places;
 use crate::http::rate_limit::Limits;
 use crate::http::session::Sessions;
 use crate::http::state::{App, Shared};
@@ -302,10 +304,14 @@ fn shared(
         custody,
         rotating: Arc::default(),
         chat_files,
+        files: Files::new(&config.data_dir, config.files_limit),
         store,
         clock: Arc::new(SystemClock),
         limits: Limits::new(config.http.rate_limit),
-        mcp_streams: http::mcp::Streams::default(),
+        mcp_streams: Places::new(http::mcp::MAX_STREAMS_EACH, http::mcp::MAX_STREAMS),
+        file_writers: Places::new(http::files::MAX_WRITERS_EACH, http::files::MAX_WRITERS),
+        log_readers: Places::new(http::logs::MAX_EACH, http::logs::MAX_TOTAL),
+        terminals: Places::new(http::terminal::MAX_EACH, http::terminal::MAX_TOTAL),
         metrics: HttpMetrics::new(&registry)?,
         config: config.clone(),
         admin_token,

@@ -13,6 +13,7 @@ mod deaths;
 mod delegations;
 mod delivery_mode;
 mod events;
+mod files;
 mod first_light;
 mod hosted;
 mod keeping;

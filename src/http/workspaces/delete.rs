@@ -76,12 +76,15 @@ pub async fn delete(
 /// The workspace is gone already, so nobody waits for its files; the next start deletes what is
 /// left of them.
 fn forget_files(app: &App, gone: Vec<WorkspaceId>) {
-    let (files, directory) = (app.chat_files.clone(), app.directory.clone());
-    let app = app.clone();
+    let (chat, files, directory) =
+        (app.chat_files.clone(), app.files.clone(), app.directory.clone());
+    let exists = move |id| directory.glimpse(id).is_some();
     tokio::spawn(async move {
-        creation::unfurnish(&app, gone).await;
-        let exists = move |id| directory.glimpse(id).is_some();
-        if let Err(error) = files.sweep(exists).await {
+        let gone = gone.into_iter().filter(|id| !exists(*id)).collect();
+        if let Err(error) = files.forget(gone).await {
+            warn!(error = %isomer_actors::chain_of(&error), "files of a purged workspace are left");
+        }
+        if let Err(error) = chat.sweep(exists).await {
             warn!(error = %isomer_actors::chain_of(&error), "files of a purged workspace are left");
         }
     });
