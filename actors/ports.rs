@@ -7,6 +7,7 @@
 
 mod activity;
 mod approvals;
+mod config;
 mod delegations;
 mod history;
 mod idle;
@@ -26,6 +27,7 @@ pub use self::activity::{
     SEARCHED_CLOSELY,
 };
 pub use self::approvals::{ApprovalQuery, ApprovalStore, DueApproval, NamedApproval, Waiting};
+pub use self::config::{ConfigStore, MAX_CONFIG};
 pub use self::delegations::{DelegationKey, DelegationStore};
 pub use self::history::{Assignment, HistoryStore, OVERTAKEN, Outline, OutlineRow, Step};
 pub use self::idle::{IdleLimit, IdleStore};
@@ -336,6 +338,7 @@ pub trait Store:
     + ApprovalStore
     + ActivityStore
     + IdleStore
+    + ConfigStore
     + 'static
 {
 }
@@ -350,6 +353,7 @@ impl<T> Store for T where
         + ApprovalStore
         + ActivityStore
         + IdleStore
+        + ConfigStore
         + 'static
 {
 }
