@@ -2976,10 +2976,18 @@ export interface components {
              */
             workspace_dir: string;
         };
-        /** @description What to change. Absent fields stay; null empties `role`, `parent_id` and `workspace_dir`. */
+        /**
+         * @description What to change. Absent fields stay; null empties `role`, `parent_id`,
+         *     `workspace_dir` and `hibernation_idle_minutes`.
+         */
         PatchWorkspace: {
             collapsed?: boolean | null;
             delivery_mode?: components["schemas"]["DeliveryMode"] | null;
+            /**
+             * Format: int32
+             * @description After so many minutes without activity it hibernates; 1 to 525,600. Null for never.
+             */
+            hibernation_idle_minutes?: number | null;
             name?: string | null;
             /**
              * Format: uuid

@@ -189,6 +189,7 @@ async fn many_changes_are_one_restart_and_rest_is_left_alone() {
 
 /// Run with `--nocapture` to see what a look at everything costs.
 #[tokio::test(start_paused = true)]
+#[expect(clippy::disallowed_methods, reason = "what it costs is real time")]
 async fn a_look_at_ten_thousand_asks_memory_alone() {
     const MANY: usize = 10_000;
     let world = World::new(&[]);
