@@ -127,7 +127,7 @@ pub async fn run(
     let (hosting, agents) = provision::agent_host(&config, parts, reachable(address)).await?;
     let chat_files = chat_files(&config, &tree.directory()).await?;
     let kept = (store, chat_files);
-    let app = shared(&config, &tree, kept, registry, admin_token, custody, values, hosting)?;
+    let app = shared(&config, &tree, kept, registry, admin_token, (custody, values), hosting)?;
     tree.mailroom().employ(Arc::new(HttpCourier::new(app.clone())));
     let readiness = app.readiness.clone();
     let stopping = app.stopping.clone();
@@ -276,8 +276,7 @@ fn shared(
     (store, chat_files): (Arc<dyn Store>, ChatFiles),
     registry: Registry,
     admin_token: SecretString,
-    custody: Custody,
-    secrets: Secrets,
+    (custody, secrets): (Custody, Secrets),
     (host, hosted_at, backend): provision::Hosting,
 ) -> Result<App, AppError> {
     let external = config.platform.external_platform_url.as_deref().unwrap_or_default();
