@@ -9,6 +9,9 @@ mod lifecycle;
 mod record;
 mod report;
 mod structure;
+mod trees;
+
+pub use self::trees::{Beside, Planned};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -110,6 +113,11 @@ impl Directory {
     /// Returns the children of a workspace that are not removed.
     pub fn children(&self, id: WorkspaceId) -> Vec<WorkspaceId> {
         self.context.indexes.hierarchy.read().children(id)
+    }
+
+    /// Returns everything below a workspace, removed or not.
+    pub fn descendants(&self, id: WorkspaceId) -> Vec<WorkspaceId> {
+        self.context.indexes.hierarchy.read().descendants(id)
     }
 
     /// Checks that `parent` may become the parent of `id`.

@@ -28,12 +28,14 @@ use crate::chat_files::{ChatFiles, ChatFilesError};
 use crate::clock::SystemClock;
 use crate::config::{ApprovalsConfig, Config, LivenessConfig, StoreConfig};
 use crate::egress::{Gate, HttpAgents};
+use crate::files::Files;
 use crate::history::History;
 use crate::http;
 use crate::http::a2a::HttpCourier;
 use crate::http::canvas::digest::Digests;
 use crate::http::health::Readiness;
 use crate::http::metrics::HttpMetrics;
+use crate::http::places::Places;
 use crate::http::rate_limit::Limits;
 use crate::http::session::Sessions;
 use crate::http::state::{App, Shared};
@@ -47,6 +49,7 @@ use crate::net::serve::serve;
 use crate::redis::{LocalMirror, LocalRelay, RedisError, RedisMirror, RedisRelay};
 use crate::store::postgres::{ConnectError, PgStore};
 use crate::store::sqlite::{OpenError, SqliteStore};
+use crate::templates;
 
 /// A panic must end one actor or one request, never the process.
 const _: () = assert!(cfg!(panic = "unwind"), "supervision needs unwinding panics");
@@ -126,6 +129,7 @@ pub async fn run(
     let parts = (tree.directory(), tree.tokens(), Arc::clone(&store), values.clone());
     let (hosting, agents) = provision::agent_host(&config, parts, reachable(address)).await?;
     let chat_files = chat_files(&config, &tree.directory()).await?;
+    sweep_homes(&config, &tree.directory()).await;
     let kept = (store, chat_files);
     let app = shared(&config, &tree, kept, registry, admin_token, (custody, values), hosting)?;
     tree.mailroom().employ(Arc::new(HttpCourier::new(app.clone())));
@@ -299,10 +303,14 @@ fn shared(
         custody,
         rotating: Arc::default(),
         chat_files,
+        files: Files::new(&config.data_dir, config.files_limit),
         store,
         clock: Arc::new(SystemClock),
         limits: Limits::new(config.http.rate_limit),
-        mcp_streams: http::mcp::Streams::default(),
+        mcp_streams: Places::new(http::mcp::MAX_STREAMS_EACH, http::mcp::MAX_STREAMS),
+        file_writers: Places::new(http::files::MAX_WRITERS_EACH, http::files::MAX_WRITERS),
+        log_readers: Places::new(http::logs::MAX_EACH, http::logs::MAX_TOTAL),
+        terminals: Places::new(http::terminal::MAX_EACH, http::terminal::MAX_TOTAL),
         metrics: HttpMetrics::new(&registry)?,
         config: config.clone(),
         admin_token,
@@ -320,6 +328,23 @@ async fn chat_files(config: &Config, directory: &Directory) -> Result<ChatFiles,
     let directory = directory.clone();
     let exists = move |id| directory.glimpse(id).is_some();
     ChatFiles::open(&config.data_dir, config.chat_files_limit, exists).await
+}
+
+/// Deletes the files of workspaces that never came to be, or were purged. Nothing is being created
+/// yet. What cannot be deleted harms nobody.
+async fn sweep_homes(config: &Config, directory: &Directory) {
+    let (data_dir, directory) = (config.data_dir.clone(), directory.clone());
+    let exists = move |id| directory.glimpse(id).is_some();
+    let swept = templates::blocking(move || {
+        templates::home::sweep(&data_dir, &exists).map_err(templates::FolderError::Disk)
+    });
+    match swept.await {
+        Ok(0) => {}
+        Ok(count) => info!(count, "files without a workspace were deleted"),
+        Err(error) => {
+            warn!(error = %isomer_actors::chain_of(&error), "files without a workspace are left")
+        }
+    }
 }
 
 /// Two agents in an empty database, so that a first look finds something alive.

@@ -53,6 +53,8 @@ pub struct Config {
     pub card_keys: TrustedKeys,
     /// `CHAT_FILES_LIMIT_MB` (1,024), in bytes: what the chat files of one workspace may take.
     pub chat_files_limit: u64,
+    /// `FILES_LIMIT_MB` (1,024), in bytes: what the files of one workspace may take together.
+    pub files_limit: u64,
     pub provision: ProvisionConfig,
     pub approvals: ApprovalsConfig,
     /// `MOLECULE_MCP_ALLOW_SEND_MESSAGE` (0): agents may speak to people through MCP.
