@@ -8,6 +8,7 @@ pub mod agent;
 pub mod app;
 pub mod bench;
 pub mod chat_files;
+pub mod cli;
 pub mod clock;
 pub mod command;
 pub mod config;

@@ -15,7 +15,7 @@ use secrecy::SecretString;
 
 pub use self::keys::{ControlPlaneAt, KeysConfig};
 pub use self::provision::{ProvisionConfig, Provisioner, RuntimeSpec};
-pub use self::read::{ConfigError, Environment};
+pub use self::read::{ConfigError, Environment, default_data_dir};
 use crate::a2a::card::TrustedKeys;
 
 /// The exit code for a bad setting (`EX_USAGE` of sysexits.h).
