@@ -23,7 +23,8 @@ pub struct LogsArgs {
     #[arg(long, short)]
     follow: bool,
     /// Print this many of the last lines
-    #[arg(long, short = 'n', value_name = "LINES", default_value_t = 200)]
+    #[arg(long, short = 'n', value_name = "LINES", default_value_t = 200,
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
     lines: u32,
     #[command(flatten)]
     pub common: Common,

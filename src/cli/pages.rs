@@ -75,7 +75,10 @@ pub fn page(words: &[String], arguments: Command) -> Done<Vec<u8>> {
     }
     let name = command.get_display_name().unwrap_or("isomer").to_owned();
     let mut text = Vec::new();
-    Man::new(command.disable_help_subcommand(true)).title(name).render(&mut text)?;
+    Man::new(command.disable_help_subcommand(true))
+        .title(name)
+        .manual("Isomer")
+        .render(&mut text)?;
     Ok(text)
 }
 

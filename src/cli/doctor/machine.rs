@@ -1,7 +1,7 @@
 //! What a server on this machine needs of it.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
 use std::path::Path;
 
 use rustix::fs::{Access, access, statvfs};

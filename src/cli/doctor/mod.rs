@@ -47,7 +47,8 @@ impl Check {
     }
 
     pub fn warning(check: &'static str, says: impl AsRef<str>, fix: impl AsRef<str>) -> Self {
-        let fix = Some(visible(fix.as_ref()));
+        let fix: Vec<_> = fix.as_ref().lines().map(visible).collect();
+        let fix = Some(fix.join("; ")).filter(|fix| !fix.is_empty());
         Self { check, level: Level::Warning, says: visible(says.as_ref()), fix }
     }
 
@@ -87,7 +88,7 @@ fn print(checks: &[Check], wrong: usize, output: Output) -> Done {
             Level::Wrong => ("✘", Colour::Red),
         };
         output.line(format!("{} {check:widest$}  {says}", output.paint(colour, symbol)))?;
-        if let Some(fix) = fix.as_ref().filter(|fix| !fix.is_empty()) {
+        if let Some(fix) = fix {
             output.line(format!("  {:widest$}  → {fix}", ""))?;
         }
     }

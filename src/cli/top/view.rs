@@ -177,7 +177,7 @@ fn footer(board: &Board, now: DateTime<Utc>, look: Look) -> Line<'static> {
     }
     let filter = match board.filter.as_str() {
         "" => String::new(),
-        filter => format!("  filter: {} (Esc ends it)", visible(filter)),
+        filter => format!("filter: {} (Esc ends it)  ", visible(filter)),
     };
-    Line::styled(format!("{KEYS}{filter}"), look.style(Colour::Faint))
+    Line::styled(format!("{filter}{KEYS}"), look.style(Colour::Faint))
 }

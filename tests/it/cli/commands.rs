@@ -53,7 +53,9 @@ async fn a_workspace_from_creation_to_removal(mode: Mode) {
     assert_eq!(removed.stdout, "Ada is removed\n");
     let gone = beside(&server, &["rm", "Ada"]).await.expect(3);
     assert!(gone.stderr.contains("no workspace is called \"Ada\""), "{gone:?}");
-    beside(&server, &["rm", &id]).await.expect(4);
+    let again = beside(&server, &["rm", &id, "--json"]).await.expect(0).json();
+    assert_eq!(again, json!({"cascade_deleted": 0, "status": "removed"}));
+    beside(&server, &["send", &id, "hello"]).await.expect(4);
 }
 
 async fn names_and_prefixes(mode: Mode) {
@@ -63,14 +65,14 @@ async fn names_and_prefixes(mode: Mode) {
     let (first, second) = (admin.create(external.clone()).await, admin.create(external).await);
     let refused = beside(&server, &["rm", "Twin"]).await.expect(3);
     assert!(refused.stderr.contains(&first) && refused.stderr.contains(&second), "{refused:?}");
-    let evil = admin.create(json!({"name": "\u{1b}[2J\u{202e}evil", "external": true})).await;
+    let evil = admin.create(json!({"name": "\u{1b}c\u{202e}evil", "external": true})).await;
     let listed = beside(&server, &["ps"]).await.expect(0).stdout;
     assert!(!listed.contains(['\u{1b}', '\u{202e}']), "{listed:?}");
-    assert!(listed.contains("\\u{1b}[2J\\u{202e}evil"), "{listed}");
+    assert!(listed.contains("\\u{1b}c\\u{202e}evil"), "{listed}");
     let document = beside(&server, &["ps", "--json"]).await.expect(0);
     assert!(!document.stdout.contains(['\u{1b}', '\u{202e}']));
     let names: Vec<Value> = document.json().as_array().unwrap().to_vec();
-    assert!(names.iter().any(|one| one["name"] == "\u{1b}[2J\u{202e}evil"));
+    assert!(names.iter().any(|one| one["name"] == "\u{1b}c\u{202e}evil"));
     let quiet = beside(&server, &["ps", "-q", "--status", "awaiting_agent"]).await.expect(0);
     let mut ids: Vec<_> = quiet.stdout.lines().map(str::to_owned).collect();
     ids.sort();
