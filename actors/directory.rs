@@ -5,6 +5,7 @@
 //! also when the caller goes away.
 
 mod delegations;
+mod lifecycle;
 mod record;
 mod report;
 mod structure;

@@ -44,7 +44,9 @@ use crate::keys::secrets::Secrets;
 use crate::keys::setup::{self, SetupError};
 use crate::lifecycle::Lifecycle;
 use crate::net::serve::serve;
-use crate::provision::{self, Addresses, Backend, BuiltIn, Host, HostWork, Preparer, Runtime};
+use crate::provision::{
+    self, Addresses, Backend, BuiltIn, Host, HostSettings, HostWork, Preparer, Runtime,
+};
 use crate::redis::{LocalMirror, LocalRelay, RedisError, RedisMirror, RedisRelay};
 use crate::store::postgres::{ConnectError, PgStore};
 use crate::store::sqlite::{OpenError, SqliteStore};
@@ -126,6 +128,7 @@ pub async fn run(
     tree.mailroom().employ(Arc::new(HttpCourier::new(app.clone())));
     let readiness = app.readiness.clone();
     let stopping = app.stopping.clone();
+    tokio::spawn(http::a2a::tell_of_restarts(app.clone()));
     let seeds = tokio::spawn(keep_keys(app.custody.clone(), stopping.clone()));
     let link = login_link(address, app.sessions.login_code());
     secrets::keep_link(&config, &format!("http://{}", reachable(address)), &link)?;
@@ -336,9 +339,14 @@ fn agent_host(
     };
     let backend: Arc<dyn Backend> = Arc::new(backend);
     let prepare = Preparer { config: config.provision.clone(), data_dir: config.data_dir.clone() };
-    let limit = config.provision.limit;
+    let settings = HostSettings {
+        limit: config.provision.limit,
+        starts_at_once: config.provision.starts_at_once,
+        attempt: config.provision.attempt,
+        allow_privileged: config.provision.allow_privileged,
+    };
     let (host, work) =
-        Host::new(Arc::new(workspaces), Arc::clone(&backend), Arc::new(prepare), limit);
+        Host::new(Arc::new(workspaces), Arc::clone(&backend), Arc::new(prepare), settings);
     ((host, addresses, backend), work)
 }
 

@@ -10,11 +10,15 @@ mod addresses;
 mod backend;
 mod built_in;
 mod demo;
+mod engine;
 mod host;
 mod keeper;
 mod launch;
 mod prepare;
+mod refresh;
 mod restarts;
+mod storm;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod workspaces;
@@ -27,9 +31,11 @@ pub use backend::{
 };
 pub use built_in::BuiltIn;
 pub use demo::create_demo;
+pub use engine::HostSettings;
 pub use host::{Host, Refused, Work as HostWork};
 pub use launch::{Folders, Launch, Prepare, Wanted};
 pub use prepare::Preparer;
+pub use tail::tail;
 pub use workspaces::{Runtime, Unreachable, Workspaces};
 
 /// Between an agent that somebody stopped and its next start: long enough to be seen.

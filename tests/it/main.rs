@@ -18,6 +18,7 @@ mod first_light;
 mod hosted;
 mod keeping;
 mod keys;
+mod lifecycle;
 mod live;
 mod mcp;
 mod messages;

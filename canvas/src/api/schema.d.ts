@@ -181,6 +181,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/workspaces/{id}/bootstrap-failed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Fails a workspace that is being provisioned; any other is left as it is. */
+        post: operations["reportBootstrapFailed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/workspaces/{id}/release": {
         parameters: {
             query?: never;
@@ -945,6 +962,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/workspaces/{id}/console": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns the last lines that an agent wrote, where whoever runs it keeps them. */
+        get: operations["getConsole"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/workspaces/{id}/delegate": {
         parameters: {
             query?: never;
@@ -1045,6 +1079,23 @@ export interface paths {
         put?: never;
         /** Removes a workspace and points at the one that takes over. */
         post: operations["forwardWorkspace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/hibernate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends the agent of a workspace until a message comes for it. */
+        post: operations["hibernateWorkspace"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1258,6 +1309,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/workspaces/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Pauses a workspace and everything below it: their agents are ended and stay so. */
+        post: operations["pauseWorkspace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/workspaces/{id}/restart": {
         parameters: {
             query?: never;
@@ -1267,8 +1335,28 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Ends an agent that this server runs and starts it at once. */
+        /**
+         * Ends an agent that this server runs and starts it at once. One that rests or was given up is
+         *     started, too.
+         */
         post: operations["restartWorkspace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Resumes a workspace and what is paused below it. */
+        post: operations["resumeWorkspace"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1707,6 +1795,18 @@ export interface components {
             count: number;
             entries: components["schemas"]["AuditEntry"][];
         };
+        /** @description Why a start failed, as whoever watched it saw. */
+        BootstrapFailed: {
+            error?: string;
+            log_tail?: string;
+        };
+        /** @description What became of a report. */
+        BootstrapNoted: {
+            /** @description True when it was not being provisioned. */
+            no_change?: boolean;
+            /** @description Always true. */
+            ok: boolean;
+        };
         CanvasPoint: {
             /**
              * Format: double
@@ -1789,6 +1889,10 @@ export interface components {
             registry_endpoint: string;
             /** Format: uuid */
             workspace_id: string;
+        };
+        /** @description What an agent wrote. */
+        Console: {
+            output: string;
         };
         /** @description What to call a token, and what it is for. */
         CreateOrgToken: {
@@ -2084,6 +2188,11 @@ export interface components {
             /** Format: uuid */
             workspace_id: string;
         };
+        /** @description A workspace that sleeps. */
+        Hibernated: {
+            /** @description `hibernated`, or `hibernating` while its agent takes long to end. */
+            status: components["schemas"]["WorkspaceStatus"];
+        };
         /** @description How many events lie in equal stretches of time. */
         Histogram: {
             /**
@@ -2298,6 +2407,8 @@ export interface components {
             queued: boolean;
             /** @description Where it stands, for one that was kept before. */
             state: components["schemas"]["MessageState"];
+            /** @description True when it woke the workspace from hibernation. */
+            waking?: boolean;
         };
         /**
          * @description Where a message stands.
@@ -2415,6 +2526,13 @@ export interface components {
             needs_restart?: boolean;
             status: string;
         };
+        /** @description What was paused. */
+        Paused: {
+            /** @description With those below it. */
+            paused_count: number;
+            /** @description Always `paused`. */
+            status: components["schemas"]["WorkspaceStatus"];
+        };
         /** @description Somebody a workspace works with directly. */
         Peer: {
             /** Format: int32 */
@@ -2517,14 +2635,27 @@ export interface components {
         };
         /** @description How to restart. */
         RestartWorkspace: {
-            /** @description It is answered as `reset_session`. */
+            /** @description Its configuration begins anew from the template of its name, else that of its runtime. */
+            apply_template?: boolean;
+            /** @description Its configuration begins anew from the organisation template of its name. */
+            rebuild_config?: boolean;
+            /** @description Its saved sessions are forgotten. */
             reset?: boolean;
+            /** @description Its configuration begins anew from this template. */
+            template?: string;
         };
         /** @description An agent that is starting. */
         Restarted: {
-            /** @description Always `existing-volume`. */
+            /** @description The template that its configuration began from, or `existing-volume`. */
             config_dir: string;
             reset_session: boolean;
+            /** @description Always `provisioning`. */
+            status: components["schemas"]["WorkspaceStatus"];
+        };
+        /** @description What was resumed. */
+        Resumed: {
+            /** @description With those below it. */
+            resumed_count: number;
             /** @description Always `provisioning`. */
             status: components["schemas"]["WorkspaceStatus"];
         };
@@ -3423,6 +3554,56 @@ export interface operations {
                 };
             };
             401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    reportBootstrapFailed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BootstrapFailed"];
+            };
+        };
+        responses: {
+            /** @description It is failed, or nothing was to be changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BootstrapNoted"];
+                };
+            };
+            /** @description The id is not a UUID */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["ContentTooLarge"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
@@ -5720,6 +5901,77 @@ export interface operations {
             };
         };
     };
+    getConsole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its output; empty when it does not run */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Console"];
+                };
+            };
+            /** @description The id is not a UUID */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description It is removed */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            /** @description It is not run by this server, or its output is not kept */
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Whoever runs it cannot be asked */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: components["responses"]["Unavailable"];
+        };
+    };
     delegate: {
         parameters: {
             query?: never;
@@ -6022,6 +6274,62 @@ export interface operations {
                 };
             };
             413: components["responses"]["ContentTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    hibernateWorkspace: {
+        parameters: {
+            query?: {
+                /** @description `true`: also while it works on tasks, which are lost. */
+                force?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It sleeps, or is `hibernating` while its agent takes long to end */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Hibernated"];
+                };
+            };
+            /** @description The id is not a UUID */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace, or it is neither online nor degraded */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description It has active tasks */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
@@ -6638,6 +6946,50 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    pauseWorkspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They are paused */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Paused"];
+                };
+            };
+            /** @description The id is not a UUID */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace, or it is paused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     restartWorkspace: {
         parameters: {
             query?: {
@@ -6666,7 +7018,7 @@ export interface operations {
                     "application/json": components["schemas"]["Restarted"];
                 };
             };
-            /** @description The id is not a UUID */
+            /** @description The id is not a UUID, or the template cannot be used */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6686,7 +7038,7 @@ export interface operations {
                 };
             };
             408: components["responses"]["RequestTimeout"];
-            /** @description There is no room for it */
+            /** @description Something above it is paused, or there is no room for it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6715,6 +7067,59 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+        };
+    };
+    resumeWorkspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Their agents are wanted again */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Resumed"];
+                };
+            };
+            /** @description The id is not a UUID */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace, or it is not paused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Something above it is paused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
     listSecrets: {

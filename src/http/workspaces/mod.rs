@@ -26,6 +26,5 @@ pub fn router() -> Api {
         .routes(routes!(read::get, patch::patch, delete::delete))
         .routes(routes!(state::state))
         .routes(routes!(forward::forward))
-        .routes(routes!(lifecycle::stop))
-        .routes(routes!(lifecycle::restart))
+        .merge(lifecycle::router())
 }
