@@ -9,6 +9,9 @@ mod lifecycle;
 mod record;
 mod report;
 mod structure;
+mod trees;
+
+pub use self::trees::{Beside, Planned};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -22,6 +22,8 @@ pub mod recorded {
     /// Ours: an agent of tier 3 or 4 is about to be started with the rights of its host.
     pub const WORKSPACE_PRIVILEGED_START: &str = "WORKSPACE_PRIVILEGED_START";
     pub const WORKSPACE_REMOVED: &str = "WORKSPACE_REMOVED";
+    pub const WORKSPACE_EXPANDED: &str = "WORKSPACE_EXPANDED";
+    pub const WORKSPACE_COLLAPSED: &str = "WORKSPACE_COLLAPSED";
     /// Documented by the contract and never sent there; design §7.
     pub const WORKSPACE_MOVED: &str = "WORKSPACE_MOVED";
     /// Ours: fields other than status, parent and card changed.
