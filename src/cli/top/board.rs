@@ -128,10 +128,11 @@ impl Board {
 
     /// Takes newer rows. The selection stays with its workspace.
     pub fn update(&mut self, rows: Vec<Workspace>, at: DateTime<Utc>) {
+        let place = self.place();
         self.all = rows;
         self.read_at = Some(at);
         self.problem = None;
-        self.arrange();
+        self.arrange(place);
     }
 
     /// All rows.
@@ -158,12 +159,17 @@ impl Board {
     /// Has the screen show so many rows, the selected one among them.
     pub fn fit(&mut self, height: usize) {
         self.height = height.max(1);
-        let place = self.selected().map_or(0, |(place, _)| place);
+        let place = self.place();
         self.offset = self.offset.min(place).max((place + 1).saturating_sub(self.height));
         self.offset = self.offset.min(self.shown.len().saturating_sub(self.height));
     }
 
-    fn arrange(&mut self) {
+    fn place(&self) -> usize {
+        self.selected().map_or(0, |(place, _)| place)
+    }
+
+    /// Filters and orders. Who was selected stays so, else what stands at that place.
+    fn arrange(&mut self, place: usize) {
         let wanted = self.filter.to_lowercase();
         let passes = |row: &Workspace| {
             wanted.is_empty()
@@ -172,7 +178,6 @@ impl Board {
                 || row.runtime.contains(&wanted)
                 || row.id.to_string().starts_with(&wanted)
         };
-        let place = self.selected().map_or(0, |(place, _)| place);
         let mut shown: Vec<usize> = (0..self.all.len()).filter(|i| passes(&self.all[*i])).collect();
         shown.sort_by(|a, b| self.sort.compare(&self.all[*a], &self.all[*b]));
         if self.reversed {
@@ -201,13 +206,13 @@ impl Board {
             self.type_into_filter(key.code);
             return Flow::Go;
         }
-        let place = self.selected().map_or(0, |(place, _)| place);
+        let place = self.place();
         match key.code {
             KeyCode::Char('q') => return Flow::Quit,
             KeyCode::Char('/') => self.typing = true,
             KeyCode::Esc => {
                 self.filter.clear();
-                self.arrange();
+                self.arrange(self.place());
             }
             KeyCode::Char('s') => {
                 let next = Sort::ALL.iter().position(|sort| *sort == self.sort).unwrap_or(0) + 1;
@@ -215,7 +220,7 @@ impl Board {
             }
             KeyCode::Char('r') => {
                 self.reversed = !self.reversed;
-                self.arrange();
+                self.arrange(self.place());
             }
             KeyCode::Char(digit @ '1'..='7') => {
                 self.sort_by(Sort::ALL[digit as usize - '1' as usize]);
@@ -233,7 +238,7 @@ impl Board {
 
     fn sort_by(&mut self, sort: Sort) {
         self.sort = sort;
-        self.arrange();
+        self.arrange(self.place());
     }
 
     fn type_into_filter(&mut self, key: KeyCode) {
@@ -249,6 +254,6 @@ impl Board {
             KeyCode::Char(c) if self.filter.chars().count() < MOST_FILTER => self.filter.push(c),
             _ => {}
         }
-        self.arrange();
+        self.arrange(self.place());
     }
 }

@@ -144,7 +144,7 @@ fn five_thousand_are_scrolled_through() {
     assert!(shown.contains("5000 of 5000") && shown.contains("agent 4999"), "{shown}");
     assert!(!shown.contains("agent 4900"));
     assert_eq!(board.window().count(), 19);
-    press(&mut board, "gj");
+    press(&mut board, "g");
     let shown = frame(&mut board, 80, 24);
     assert!(shown.contains("agent 0000") && shown.contains("agent 0018"), "{shown}");
 }

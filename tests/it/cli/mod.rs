@@ -4,6 +4,7 @@
 mod commands;
 mod fake;
 mod scripted;
+mod teams;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
