@@ -99,6 +99,6 @@ mod tests {
             let id = argument.get_id();
             assert!(argument.get_help().is_some(), "{name}: {id} has no description");
         }
-        command.get_subcommands().for_each(described);
+        command.get_subcommands().filter(|below| !below.is_hide_set()).for_each(described);
     }
 }

@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn lines_are_put_together() {
         let mut lines = Lines::default();
-        assert!(lines.take("be\u{fc}".as_bytes()[..3].as_ref()).is_empty());
+        assert!(lines.take(&"be\u{fc}".as_bytes()[..3]).is_empty());
         let rest = [&"be\u{fc}".as_bytes()[3..], b"r\r\nnext\nopen"].concat();
         assert_eq!(lines.take(&rest), ["be\u{fc}r", "next"]);
         assert_eq!(lines.0, b"open");

@@ -83,13 +83,12 @@ fn totals(board: &Board, looks: Look) -> Line<'static> {
         tasks += one.active_tasks;
         waiting += one.queue_depth;
     }
-    let mut spans = Vec::new();
+    let mut spans = vec![Span::raw(format!("{tasks} tasks  {waiting} waiting"))];
     for (status, count) in counts {
         let (symbol, colour) = look(status);
-        let text = format!("{symbol} {count} {}  ", visible(status));
+        let text = format!("  {symbol} {count} {}", visible(status));
         spans.push(Span::styled(text, looks.style(colour)));
     }
-    spans.push(Span::raw(format!("{tasks} tasks  {waiting} waiting")));
     Line::from(spans)
 }
 
