@@ -115,6 +115,11 @@ impl Directory {
         self.context.indexes.hierarchy.read().children(id)
     }
 
+    /// Returns everything below a workspace, removed or not.
+    pub fn descendants(&self, id: WorkspaceId) -> Vec<WorkspaceId> {
+        self.context.indexes.hierarchy.read().descendants(id)
+    }
+
     /// Checks that `parent` may become the parent of `id`.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use isomer::command;
 use isomer::control_plane::cli::ControlPlaneArgs;
 use isomer::hygiene;
 use isomer::keys::cli::KeysCommand;
+use isomer::provision::process::exec::{self, ExecArgs};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -38,6 +39,9 @@ enum Command {
     Verify,
     /// Print the description of the API that the server serves at /openapi.json.
     Openapi,
+    // Its help is on ExecArgs.
+    #[command(hide = true)]
+    ExecAgent(ExecArgs),
     /// Measure this machine: heartbeats beside a bare handler.
     #[command(subcommand)]
     Bench(BenchCommand),
@@ -53,9 +57,18 @@ fn main() -> ExitCode {
         return what.run(Arguments::command());
     }
     hygiene::harden();
+    // It becomes another program, or waits: without threads.
+    if let Command::ExecAgent(arguments) = arguments.command {
+        return exec::run(arguments);
+    }
     // The only error is that one is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // There may be many agents on one machine, and each waits most of its time.
+    let mut runtime = match &arguments.command {
+        Command::Agent(_) => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = match runtime.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("isomer: the asynchronous runtime did not start: {error}");
@@ -73,6 +86,7 @@ fn main() -> ExitCode {
             Command::Bench(what) => command::bench(what).await,
             Command::Client(what) => what.run().await,
             Command::Page(what) => what.run(Arguments::command()),
+            Command::ExecAgent(_) => ExitCode::FAILURE,
         }
     })
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::Directory;
 use super::structure::born;
 use crate::api::{NewWorkspace, RuntimeError, Start};
-use crate::domain::change::{Change, Draft, Effect, LayoutPatch, micros};
+use crate::domain::change::{Change, Draft, Effect, Group, Head, LayoutPatch, micros};
 use crate::domain::status::Status;
 use crate::ports::Loaded;
 
@@ -43,23 +43,48 @@ impl Directory {
         beside: Option<Beside>,
     ) -> Result<bool, RuntimeError> {
         self.check_parents(planned)?;
-        let ids: Vec<_> = planned.iter().map(|planned| planned.new.id).collect();
-        let rows = self.load_all(&ids).await?;
         let at = micros(self.context.clock.now());
-        let fresh = rows.iter().zip(planned).filter(|(row, _)| row.record.is_none());
-        let mut group: Vec<_> = fresh.map(|(row, planned)| sown(row, planned, at)).collect();
-        if let Some(beside) = beside {
-            group.push(noted(&beside, at)?);
+        let beside = beside.map(|beside| noted(&beside, at)).transpose()?;
+        let mut done = self.commit_new(planned, &self.assumed(planned), beside.clone(), at).await?;
+        if !done && beside.is_none() {
+            // An id was used before: then it has a history to go on with.
+            let heads = self.loaded(planned).await?;
+            done = self.commit_new(planned, &heads, None, at).await?;
         }
-        if !group.is_empty() && self.commit_group(group).await?.is_none() {
-            return Ok(false);
-        }
-        for planned in planned {
+        for planned in planned.iter().filter(|_| done) {
             if let Start::External { url } = &planned.new.start {
                 self.locate(planned.new.id, url);
             }
         }
-        Ok(true)
+        Ok(done)
+    }
+
+    async fn commit_new(
+        &self,
+        planned: &[Planned],
+        heads: &[Option<Head>],
+        beside: Option<Change>,
+        at: DateTime<Utc>,
+    ) -> Result<bool, RuntimeError> {
+        let fresh =
+            heads.iter().zip(planned).filter_map(|(head, planned)| Some(((*head)?, planned)));
+        let new = fresh.map(|(head, planned)| sown(head, planned, at));
+        let group: Group = new.chain(beside).collect();
+        Ok(group.is_empty() || self.commit_group(group).await?.is_some())
+    }
+
+    /// Returns where the chains of new workspaces most likely stand, `None` for those that exist:
+    /// most ids are used for the first time, and the store refuses the others.
+    fn assumed(&self, planned: &[Planned]) -> Vec<Option<Head>> {
+        let is_new = |planned: &Planned| self.context.indexes.cell(planned.new.id).is_none();
+        planned.iter().map(|planned| is_new(planned).then_some(Head::GENESIS)).collect()
+    }
+
+    /// Returns where they stand.
+    async fn loaded(&self, planned: &[Planned]) -> Result<Vec<Option<Head>>, RuntimeError> {
+        let ids: Vec<_> = planned.iter().map(|planned| planned.new.id).collect();
+        let rows = self.load_all(&ids).await?;
+        Ok(rows.into_iter().map(|row| row.record.is_none().then_some(row.head)).collect())
     }
 
     fn check_parents(&self, planned: &[Planned]) -> Result<(), RuntimeError> {
@@ -74,7 +99,7 @@ impl Directory {
     }
 }
 
-fn sown(row: &Loaded, planned: &Planned, at: DateTime<Utc>) -> Change {
+fn sown(head: Head, planned: &Planned, at: DateTime<Utc>) -> Change {
     let new = &planned.new;
     let (mut after, mut draft, token) = born(new, at);
     after.source_bundle_id.clone_from(&planned.source_bundle_id);
@@ -87,7 +112,7 @@ fn sown(row: &Loaded, planned: &Planned, at: DateTime<Utc>) -> Change {
     }
     let layout = LayoutPatch { position: Some(new.position), collapsed: None };
     let mut change =
-        Change::new(None, after, row.head, None, vec![draft], at).with(Effect::Layout(layout));
+        Change::new(None, after, head, None, vec![draft], at).with(Effect::Layout(layout));
     if let Some(token) = token {
         change = change.with(Effect::IssueToken(token));
     }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
+use futures_util::{StreamExt as _, stream};
 use isomer_actors::api::{NewWorkspace, RuntimeError, Start};
 use isomer_actors::chain_of;
 use isomer_actors::directory::Planned;
@@ -21,6 +22,8 @@ use crate::templates::{Files, FolderError, Templates, blocking, home};
 
 /// Rows in one transaction at most: it has to end within the journal's limit.
 const CHUNK: usize = 256;
+/// Workspaces whose files are written at the same time: most of it is waiting for the disk.
+const WRITING: usize = 8;
 /// The runtime of workspaces that name none (contract 06 §3.3, §4.4).
 pub const DEFAULT_RUNTIME: &str = "langgraph";
 
@@ -129,23 +132,21 @@ pub async fn furnish(app: &App, newcomers: &[Newcomer]) -> Result<(), FolderErro
         // Agents that run elsewhere bring theirs.
         .filter(|(id, files)| !files.is_empty() && app.directory.glimpse(*id).is_none())
         .collect();
-    let data_dir = app.config.data_dir.clone();
-    let written = blocking(move || {
-        for (done, (id, files)) in fresh.iter().enumerate() {
+    let ids: Vec<_> = fresh.iter().map(|(id, _)| *id).collect();
+    let write = |(id, files): (WorkspaceId, Arc<Files>)| {
+        let data_dir = app.config.data_dir.clone();
+        blocking(move || {
             // What an earlier try left behind has no row.
-            let cleared = home::clear(&data_dir, *id).map_err(FolderError::Disk);
-            if let Err(error) = cleared.and_then(|()| home::furnish(&data_dir, *id, files)) {
-                for (id, _) in &fresh[..done] {
-                    let _ = home::clear(&data_dir, *id);
-                }
-                return Err(error);
-            }
-        }
-        Ok(())
-    })
-    .await;
+            home::clear(&data_dir, id).map_err(FolderError::Disk)?;
+            home::furnish(&data_dir, id, &files)
+        })
+    };
+    // All are waited for, also after a failure: what is still written could not be taken away.
+    let written: Vec<_> = stream::iter(fresh).map(write).buffer_unordered(WRITING).collect().await;
+    let written: Result<(), _> = written.into_iter().collect();
     if let Err(error) = &written {
         error!(error = %chain_of(error), "files of new workspaces could not be written");
+        unfurnish(app, ids).await;
     }
     written
 }

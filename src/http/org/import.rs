@@ -11,6 +11,7 @@ use isomer_seal::context::Scope;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::sync::Mutex;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -37,6 +38,8 @@ const NOT_VERIFIED: &str = "could not verify required environment variables; try
 const SEALING: usize = 8;
 /// Longest `Idempotency-Key`, in bytes.
 const MAX_KEY: usize = 255;
+/// Imports that may be repeated go one after another: two of the same key would write the same files.
+static REPEATABLE: Mutex<()> = Mutex::const_new(());
 
 /// Which organisation to create.
 #[derive(Default, Deserialize, ToSchema)]
@@ -108,20 +111,30 @@ pub async fn import(
     let actor = caller.admin(&app).await?.name();
     let body: Body = input.parse_or(BAD_BODY)?;
     let key = idempotency_key(&headers)?;
+    // A client that leaves must not leave half an organisation behind, nor let the next one in.
+    let importing = tokio::spawn(async move { imported(&app, body, key, &actor).await });
+    importing.await.map_err(|_| ApiError::unavailable())?
+}
+
+async fn imported(app: &App, body: Body, key: Option<String>, actor: &str) -> Answer {
+    let _alone = match &key {
+        Some(_) => Some(REPEATABLE.lock().await),
+        None => None,
+    };
     let templates = Templates::of(&app.config);
     let (org, folder) = found(&templates, body.dir, body.template).await?;
     org.check_size().map_err(|why| BadInput::new("workspaces", why).with_text(BAD_TEMPLATE))?;
     if !body.force.unwrap_or(false) {
-        preflight(&app, &org).await?;
+        preflight(app, &org).await?;
     }
     let name = org.name.clone();
     let ids = key.map_or(Ids::Fresh, |key| Ids::keyed(&key, &org));
     let (drafted, skipped) = planned(org, folder, templates, ids).await?;
-    check_urls(&app, &drafted).await?;
-    let newcomers = sealed(&app, drafted, &actor).await?;
-    creation::check_room(&app, &newcomers)?;
+    check_urls(app, &drafted).await?;
+    let newcomers = sealed(app, drafted, actor).await?;
+    creation::check_room(app, &newcomers)?;
     let all: Vec<Planned> = newcomers.iter().map(|newcomer| newcomer.planned.clone()).collect();
-    let outcomes = creation::create_all(&app, newcomers).await;
+    let outcomes = creation::create_all(app, newcomers).await;
     Ok(told(name, &all, &outcomes, skipped))
 }
 

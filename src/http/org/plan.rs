@@ -404,7 +404,7 @@ fn first(tiers: [i32; 3]) -> i32 {
     tiers.into_iter().find(|tier| *tier != 0).unwrap_or(DEFAULT_TIER)
 }
 
-fn first_text<'a>(texts: [&'a String; 2]) -> &'a str {
+fn first_text(texts: [&String; 2]) -> &str {
     texts.into_iter().find(|text| !text.is_empty()).map_or("", String::as_str)
 }
 

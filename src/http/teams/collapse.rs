@@ -68,10 +68,11 @@ pub async fn collapse(
 
 async fn collapsed(app: &App, id: WorkspaceId, ask: bool) -> Result<Collapsed, ApiError> {
     let ids = app.directory.children(id);
-    let children = match ids.is_empty() {
+    let mut children = match ids.is_empty() {
         true => Vec::new(),
         false => app.store.list(&ListQuery { ids: Some(ids), removed: false }).await?,
     };
+    children.sort_by_key(|child| (child.record.created_at, child.record.name.clone()));
     let handovers = match ask {
         true => hand_over::ask_all(app, id, &children).await,
         false => Vec::new(),

@@ -134,8 +134,8 @@ async fn names_below(app: &App, id: WorkspaceId) -> Result<HashSet<String>, ApiE
 
 /// Returns the members that the lead's template describes, each with its own template's files.
 async fn members(app: &App, lead: &Record) -> Result<Vec<(SubWorkspace, Arc<Files>)>, ApiError> {
-    let (templates, name) = (Templates::of(&app.config), lead.name.clone());
-    let found = blocking(move || described(&templates, &name)).await;
+    let (templates, lead) = (Templates::of(&app.config), lead.clone());
+    let found = blocking(move || described(&templates, &lead)).await;
     match found {
         Ok(None) => Err(ApiError::bad_request("no config found for workspace")),
         Ok(Some(Err(why))) => Err(why.answer()),
@@ -169,8 +169,8 @@ impl Wrong {
 
 type Described = Option<Result<Vec<(SubWorkspace, Arc<Files>)>, Wrong>>;
 
-fn described(templates: &Templates, name: &str) -> Result<Described, FolderError> {
-    let Some(id) = templates.find(name)? else { return Ok(None) };
+fn described(templates: &Templates, lead: &Record) -> Result<Described, FolderError> {
+    let Some(id) = templates.find(&lead.name)? else { return Ok(None) };
     let text = templates.files(&id)?.and_then(|files| files.text(FILE)).unwrap_or_default();
     let config = match TemplateConfig::parse(&text) {
         Ok(config) => config,
@@ -190,11 +190,11 @@ fn described(templates: &Templates, name: &str) -> Result<Described, FolderError
             id => templates.files(id)?,
         };
         let runtime = files.as_ref().and_then(|files| files.text(FILE));
-        let runtime = runtime.as_deref().and_then(runtime_of).unwrap_or(&config.runtime).to_owned();
+        let runtime = runtime.as_deref().and_then(runtime_of).unwrap_or(&lead.runtime).to_owned();
         let subject = Subject {
             name: member.name(),
             role: &member.role,
-            tier: config.tier,
+            tier: lead.tier,
             runtime: &runtime,
             model: "",
         };

@@ -42,17 +42,13 @@ async fn a_tree_is_paused_and_resumed(mode: Mode) {
     assert_eq!(refused["error"], "parent workspace \"Top\" is paused — resume it first");
 
     // A stray of its agent does not revive it; its token lives.
-    let file = server.folder.path().join(format!("data/agents/{top}.json"));
-    if let Ok(stored) = std::fs::read(file) {
-        let stored: serde_json::Value = serde_json::from_slice(&stored).unwrap();
-        let own = server.bearer(stored["auth_token"].as_str().unwrap());
-        let state = own.get(&format!("/workspaces/{top}/state")).await.expect(200);
-        assert_eq!(state["paused"], true);
-        let body = json!({"id": top, "url": "http://127.0.0.1:9", "agent_card": {"name": "x"}});
-        let stray = own.post("/registry/register", body).await;
-        assert!(stray.status.is_client_error(), "{stray:?}");
-        assert_eq!(admin.status(&top).await, "paused");
-    }
+    let own = server.bearer(&server.agent_token(&top));
+    let state = own.get(&format!("/workspaces/{top}/state")).await.expect(200);
+    assert_eq!(state["paused"], true);
+    let body = json!({"id": top, "url": "http://127.0.0.1:9", "agent_card": {"name": "x"}});
+    let stray = own.post("/registry/register", body).await;
+    assert!(stray.status.is_client_error(), "{stray:?}");
+    assert_eq!(admin.status(&top).await, "paused");
     // Nor does another start of the server.
     server.kill();
     server.restart();
