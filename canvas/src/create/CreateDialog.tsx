@@ -1,9 +1,13 @@
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import type { Connection } from "../api/types";
 import { useView } from "../store/view";
-import { Connect } from "./Connect";
-import { CreateForm } from "./CreateForm";
 import { show } from "./created";
+
+// Asked for now and then: not part of what the first look loads.
+const Connect = lazy(() => import("./Connect").then((part) => ({ default: part.Connect })));
+const CreateForm = lazy(() =>
+  import("./CreateForm").then((part) => ({ default: part.CreateForm })),
+);
 
 export interface Made {
   id: string;
@@ -22,29 +26,33 @@ export function CreateDialog() {
   };
   if (made) {
     return (
-      <Connect
-        made={made}
-        onClose={() => {
-          close();
-          void show(made.id);
-        }}
-      />
+      <Suspense fallback={null}>
+        <Connect
+          made={made}
+          onClose={() => {
+            close();
+            void show(made.id);
+          }}
+        />
+      </Suspense>
     );
   }
   if (!creating) return null;
   return (
-    <CreateForm
-      start={creating}
-      onClose={close}
-      onMade={(id, name, connection) => {
-        if (connection) {
-          useView.getState().select([id]);
-          setMade({ id, name, connection });
-        } else {
-          close();
-          void show(id);
-        }
-      }}
-    />
+    <Suspense fallback={null}>
+      <CreateForm
+        start={creating}
+        onClose={close}
+        onMade={(id, name, connection) => {
+          if (connection) {
+            useView.getState().select([id]);
+            setMade({ id, name, connection });
+          } else {
+            close();
+            void show(id);
+          }
+        }}
+      />
+    </Suspense>
   );
 }
