@@ -54,6 +54,7 @@ export function MissingSecrets({ missing, known, onSet }: Props) {
               <SecretForm
                 scope={null}
                 name={open}
+                fresh
                 onSaved={() => {
                   setOpen(null);
                   onSet();

@@ -22,7 +22,7 @@ interface Props {
   /** Its accessible name. */
   label: string;
   path: string;
-  /** What it begins with; another text begins anew. */
+  /** What it begins with. */
   text: string;
   readOnly: boolean;
   onChange(text: string): void;
@@ -30,7 +30,7 @@ interface Props {
 }
 
 export default function CodeEditor(props: Props) {
-  const { label, path, text, readOnly } = props;
+  const { readOnly } = props;
   const place = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView>(null);
   const locked = useRef(new Compartment());
@@ -46,9 +46,9 @@ export default function CodeEditor(props: Props) {
     const editor = new EditorView({
       parent: place.current,
       state: EditorState.create({
-        doc: text,
+        doc: latest.current.text,
         extensions: [
-          ...basics(label, path),
+          ...basics(latest.current.label, latest.current.path),
           lock.of(EditorState.readOnly.of(latest.current.readOnly)),
           keymap.of([{ key: "Mod-s", run: save }]),
           EditorView.updateListener.of(
@@ -59,7 +59,7 @@ export default function CodeEditor(props: Props) {
     });
     view.current = editor;
     return () => editor.destroy();
-  }, [label, path, text]);
+  }, []);
   useEffect(() => {
     const effects = locked.current.reconfigure(EditorState.readOnly.of(readOnly));
     view.current?.dispatch({ effects });

@@ -84,9 +84,10 @@ export function Editor({ id, root, path, onDirty, onRename, onDelete }: Props) {
       {kind === "text" && file.file && (
         <Suspense fallback={null}>
           <CodeEditor
+            key={file.revision}
             label={t("file", { path })}
             path={path}
-            text={file.file.content}
+            text={file.text}
             readOnly={file.busy}
             onChange={file.edit}
             onSave={() => void save()}

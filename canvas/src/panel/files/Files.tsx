@@ -7,6 +7,7 @@ import { ROOTS, type Root } from "../../api/files";
 import { Button, cx, IconButton, Select } from "../../kit";
 import { Quiet } from "../parts";
 import { type Ask, Asks } from "./Asks";
+import { dropDraft, newestDraft } from "./drafts";
 import { Editor } from "./Editor";
 import { folderOf } from "./paths";
 import { Tree } from "./Tree";
@@ -16,14 +17,17 @@ import { useFolders } from "./useFolder";
 import "../../lifecycle/texts";
 
 export function Files({ id }: { id: string }) {
-  const [root, setRoot] = useState<Root>("/configs");
+  const [root, setRoot] = useState<Root>(() => newestDraft(id)?.root ?? "/configs");
   return <Rooted key={root} id={id} root={root} onRoot={setRoot} />;
 }
 
 function Rooted({ id, root, onRoot }: { id: string; root: Root; onRoot(root: Root): void }) {
   const { t } = useTranslation("lifecycle");
   const folders = useFolders(id, root);
-  const [chosen, setChosen] = useState<string | null>(null);
+  const [chosen, setChosen] = useState<string | null>(() => {
+    const draft = newestDraft(id);
+    return draft?.root === root ? draft.path : null;
+  });
   const [round, setRound] = useState(0);
   const [ask, setAsk] = useState<Ask | null>(null);
   const [uploads, setUploads] = useState<readonly Uploaded[]>([]);
@@ -39,16 +43,26 @@ function Rooted({ id, root, onRoot }: { id: string; root: Root; onRoot(root: Roo
     return () => removeEventListener("beforeunload", warn);
   }, []);
   /** What would lose something is asked about. */
-  const leave = (go: () => void) => (dirty.current ? setAsk({ kind: "leave", go }) : go());
+  const leave = (go: () => void) => {
+    if (!dirty.current || chosen === null) return go();
+    setAsk({
+      kind: "leave",
+      go() {
+        dirty.current = false;
+        dropDraft(id, root, chosen);
+        go();
+      },
+    });
+  };
   const folder = chosen === null ? "" : folderOf(chosen);
   const choose = (path: string | null) =>
     leave(() => {
-      dirty.current = false;
       setChosen(path);
       setRound((one) => one + 1);
     });
   const done = (shown: string | null, ...changed: string[]) => {
     dirty.current = false;
+    if (chosen !== null) dropDraft(id, root, chosen);
     setChosen(shown);
     setRound((one) => one + 1);
     for (const one of new Set(["", ...changed.map(folderOf)])) void folders.read(one);

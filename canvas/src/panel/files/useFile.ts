@@ -3,6 +3,7 @@
 import { useCallback, useEffect, useState } from "react";
 import { type FileText, type Root, readFile, writeFile } from "../../api/files";
 import { ApiError } from "../../api/http";
+import { draftOf, dropDraft, keepDraft } from "./drafts";
 import { type Kind, kindOf } from "./paths";
 
 export interface Conflict {
@@ -12,6 +13,8 @@ export interface Conflict {
 
 export interface OpenFile {
   file: FileText | undefined;
+  /** Another one whenever the text comes from the server, and not from here. */
+  revision: number;
   kind: Kind | undefined;
   text: string;
   dirty: boolean;
@@ -29,6 +32,7 @@ export interface OpenFile {
 export function useFile(id: string, root: Root, path: string): OpenFile {
   const [file, setFile] = useState<FileText>();
   const [text, setText] = useState("");
+  const [revision, setRevision] = useState(0);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
   const [conflict, setConflict] = useState<Conflict | null>(null);
@@ -36,6 +40,7 @@ export function useFile(id: string, root: Root, path: string): OpenFile {
   const show = useCallback((next: FileText) => {
     setFile(next);
     setText(next.content);
+    setRevision((one) => one + 1);
     setError(undefined);
     setConflict(null);
   }, []);
@@ -43,7 +48,15 @@ export function useFile(id: string, root: Root, path: string): OpenFile {
   useEffect(() => {
     let wanted = true;
     readFile(id, root, path).then(
-      (read) => wanted && show(read),
+      (read) => {
+        if (!wanted) return;
+        show(read);
+        const draft = draftOf(id, root, path);
+        if (!draft) return;
+        // Saving asks whether the file is still what it was when the editing began.
+        setFile({ ...read, tag: draft.tag });
+        setText(draft.text);
+      },
       (failure: unknown) => wanted && setError(failure),
     );
     return () => {
@@ -61,6 +74,7 @@ export function useFile(id: string, root: Root, path: string): OpenFile {
       setFile({ content: text, size, lossy: false, truncated: false, tag });
       setConflict(null);
       setError(undefined);
+      dropDraft(id, root, path);
       return true;
     } catch (failure) {
       const clash = failure instanceof ApiError && [409, 412].includes(failure.status);
@@ -73,15 +87,25 @@ export function useFile(id: string, root: Root, path: string): OpenFile {
   };
   return {
     file,
+    revision,
     kind: file && kindOf(file),
     text,
     dirty: file !== undefined && text !== file.content,
     busy,
     error,
     conflict,
-    edit: setText,
+    edit(next) {
+      setText(next);
+      if (!file) return;
+      if (next === file.content) dropDraft(id, root, path);
+      else keepDraft({ id, root, path, text: next, tag: file.tag });
+    },
     save,
-    takeTheirs: () => (conflict?.theirs ? show(conflict.theirs) : setRound((one) => one + 1)),
+    takeTheirs() {
+      dropDraft(id, root, path);
+      if (conflict?.theirs) show(conflict.theirs);
+      else setRound((one) => one + 1);
+    },
     reload: () => setRound((one) => one + 1),
   };
 }

@@ -5,9 +5,9 @@ import { Terminal } from "@xterm/xterm";
 import { getNonce } from "get-nonce";
 import { type RefObject, useCallback, useEffect, useRef, useState } from "react";
 import { notify } from "../../store/toasts";
-import { documentFor } from "./document";
 import { Keys } from "./keys";
 import { connect, type Ended, type Line } from "./line";
+import { withNonce } from "./nonce";
 import { themeOf } from "./theme";
 
 /** Lines that can be scrolled back to. */
@@ -32,7 +32,7 @@ export function useTerminal(
     shown.current = terminal;
     const fit = new FitAddon();
     terminal.loadAddon(fit);
-    terminal.open(element);
+    withNonce(getNonce() ?? "", () => terminal.open(element));
     fit.fit();
     let line: Line | undefined = connect(id, terminal, {
       opened: () => {
@@ -67,7 +67,6 @@ export function useTerminal(
 
 function make(element: HTMLElement): Terminal {
   const terminal = new Terminal({
-    documentOverride: documentFor(document, getNonce() ?? ""),
     fontFamily: "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace",
     fontSize: 13,
     scrollback: SCROLLBACK,
