@@ -148,8 +148,5 @@ export async function followLog(
   return body;
 }
 
-/** Why a terminal cannot be had, as far as the server says before one is opened. */
-export const askTerminal = (id: string) => ask("GET", of(id, "terminal"));
-
 export const terminalPath = (id: string, cols: number, rows: number) =>
   `${of(id, "terminal")}?cols=${cols}&rows=${rows}`;

@@ -15,6 +15,7 @@ import { plain } from "../panel/logs/ansi";
 import { Said } from "../panel/parts";
 import { useInfo } from "../store/info";
 import { offered } from "./actions";
+import { wake } from "./once";
 import { reasonText, standingOf } from "./standing";
 import { begin } from "./state";
 import "./texts";
@@ -86,7 +87,7 @@ export default function Standing({ workspace }: { workspace: Workspace }) {
         >
           <p>{t("hibernated_text")}</p>
           {standing.kind === "hibernated" && can.includes("restart") && (
-            <Button className="mt-2" onClick={() => begin("restart", [id])}>
+            <Button className="mt-2" onClick={() => void wake(id)}>
               {t("wake")}
             </Button>
           )}

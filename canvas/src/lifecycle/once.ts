@@ -10,6 +10,16 @@ import type { Action } from "./actions";
 import { download, fileName } from "./download";
 import { tell } from "./texts";
 
+/** Starts one that hibernates, as a message would. */
+export async function wake(id: string): Promise<void> {
+  try {
+    await api.restart(id);
+    notify.info(tell("waking", { name: short(useOrg.getState().org[id]?.name ?? id) }));
+  } catch (error) {
+    notify.failed(error);
+  }
+}
+
 export async function once(action: Action, id: string): Promise<void> {
   const full = useOrg.getState().org[id]?.name ?? id;
   const name = short(full);

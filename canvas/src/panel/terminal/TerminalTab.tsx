@@ -13,7 +13,7 @@ export function TerminalTab({ id }: { id: string }) {
   const place = useRef<HTMLDivElement>(null);
   const dark = useEffectiveTheme() === "dark";
   const { state, again } = useTerminal(id, place, dark);
-  const over = state.kind === "ended" || state.kind === "lost";
+  const over = state.kind !== "connecting" && state.kind !== "open";
   return (
     <div className="flex h-full min-h-0 flex-col">
       <div className="mb-2 flex min-h-8 flex-wrap items-center gap-x-3 gap-y-1">
@@ -52,6 +52,8 @@ function told(t: ReturnType<typeof useTranslation<"lifecycle">>["t"], state: Sta
     case "ended":
       return t("term_ended");
     case "lost":
-      return state.why ? t("term_refused", { why: state.why }) : t("term_lost");
+      return t("term_lost");
+    case "refused":
+      return state.why ? t("term_refused", { why: state.why }) : t("term_none");
   }
 }

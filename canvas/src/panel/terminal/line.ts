@@ -1,6 +1,7 @@
 /** The line to a terminal: bytes both ways, and its size as text. */
 
-import { askTerminal, terminalPath } from "../../api/lifecycle";
+import { ApiError } from "../../api/http";
+import { logTail, terminalPath } from "../../api/lifecycle";
 
 export interface Size {
   cols: number;
@@ -10,8 +11,8 @@ export interface Size {
 export type Ended =
   /** The shell has ended. */
   | { kind: "ended" }
-  /** The line broke, or never came about; with the server's reason where it gave one. */
-  | { kind: "lost"; why: string };
+  /** The line broke, or never came about; with the reason where one is known. */
+  | { kind: "lost" | "refused"; why: string };
 
 export interface Listeners {
   opened(): void;
@@ -49,8 +50,7 @@ export function connect(id: string, size: Size, on: Listeners): Line {
     if (closed) return;
     if (opened && code === NORMAL) return on.ended({ kind: "ended" });
     if (opened) return on.ended({ kind: "lost", why: reason });
-    // A socket hides why it was refused; a request tells.
-    void refusal(id).then((why) => !closed && on.ended({ kind: "lost", why }));
+    void refusal(id).then((why) => !closed && on.ended({ kind: "refused", why }));
   };
   return {
     // Input is bytes: a text frame could be taken for a size.
@@ -63,13 +63,12 @@ export function connect(id: string, size: Size, on: Listeners): Line {
   };
 }
 
+/** A server tells neither scripts nor sockets why; of its log it tells when nothing runs. */
 async function refusal(id: string): Promise<string> {
   try {
-    await askTerminal(id);
-    return "";
+    await logTail(id, 1);
   } catch (error) {
-    const { status, message } = error as { status?: number; message?: string };
-    // That a request is no socket says nothing of why the socket failed.
-    return status === 400 || status === 426 ? "" : (message ?? "");
+    if (error instanceof ApiError && [404, 409].includes(error.status)) return error.message;
   }
+  return "";
 }
