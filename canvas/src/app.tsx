@@ -9,6 +9,7 @@ import { CreateDialog } from "./create/CreateDialog";
 import { Dialogs } from "./dialogs/Dialogs";
 import { Guide } from "./guide/Guide";
 import { Notice } from "./kit";
+import { later, loadAhead } from "./kit/later";
 import { Questions } from "./lifecycle/Questions";
 import { useConnection } from "./live/connection";
 import { followDepths } from "./live/depths";
@@ -27,7 +28,7 @@ import { PastBanner, PastFrame } from "./time/PastMark";
 import { Timeline } from "./time/Timeline";
 
 // Looked at now and then: not part of what the first look loads.
-const ListView = lazy(() => import("./list/ListView").then((view) => ({ default: view.ListView })));
+const ListView = later(() => import("./list/ListView").then((view) => view.ListView));
 const ApprovalsPage = lazy(() =>
   import("./pages/Approvals").then((page) => ({ default: page.ApprovalsPage })),
 );
@@ -43,6 +44,7 @@ export function App() {
   useEffect(() => {
     follower.start();
     const stop = followDepths();
+    loadAhead();
     return () => {
       stop();
       follower.stop();

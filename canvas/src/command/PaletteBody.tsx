@@ -26,9 +26,15 @@ const ITEM =
 const GROUP =
   "[&_[cmdk-group-heading]]:px-2 [&_[cmdk-group-heading]]:pt-2 [&_[cmdk-group-heading]]:pb-1 [&_[cmdk-group-heading]]:text-xs [&_[cmdk-group-heading]]:font-semibold [&_[cmdk-group-heading]]:text-muted";
 
-export function PaletteBody({ close }: { close(): void }) {
+interface PaletteBodyProps {
+  close(): void;
+  /** What was typed before it was there. */
+  typed: string;
+}
+
+export function PaletteBody({ close, typed }: PaletteBodyProps) {
   const { t } = useTranslation("command");
-  const [query, setQuery] = useState("");
+  const [query, setQuery] = useState(typed);
   const [scope, setScope] = useState<Scope>({ kind: "all" });
   const [highlighted, setHighlighted] = useState("");
   const enter = (next: Scope) => {

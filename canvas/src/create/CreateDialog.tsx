@@ -1,13 +1,11 @@
-import { lazy, Suspense, useState } from "react";
+import { Suspense, useState } from "react";
 import type { Connection } from "../api/types";
+import { later } from "../kit/later";
 import { useView } from "../store/view";
 import { show } from "./created";
 
-// Asked for now and then: not part of what the first look loads.
-const Connect = lazy(() => import("./Connect").then((part) => ({ default: part.Connect })));
-const CreateForm = lazy(() =>
-  import("./CreateForm").then((part) => ({ default: part.CreateForm })),
-);
+const Connect = later(() => import("./Connect").then((part) => part.Connect));
+const CreateForm = later(() => import("./CreateForm").then((part) => part.CreateForm));
 
 export interface Made {
   id: string;

@@ -1,15 +1,15 @@
 /** Questions that are asked before something happens. */
 
-import { lazy, Suspense } from "react";
+import { Suspense } from "react";
+import { later } from "../kit/later";
 import { useView } from "../store/view";
 import { Locked } from "./Locked";
 import { usePicking } from "./picking";
 
-// Asked now and then: not part of what the first look loads.
-const Forward = lazy(() => import("./Forward").then((part) => ({ default: part.Forward })));
-const MoveUnder = lazy(() => import("./MoveUnder").then((part) => ({ default: part.MoveUnder })));
-const Nest = lazy(() => import("./Nest").then((part) => ({ default: part.Nest })));
-const Removal = lazy(() => import("./Removal").then((part) => ({ default: part.Removal })));
+const Forward = later(() => import("./Forward").then((part) => part.Forward));
+const MoveUnder = later(() => import("./MoveUnder").then((part) => part.MoveUnder));
+const Nest = later(() => import("./Nest").then((part) => part.Nest));
+const Removal = later(() => import("./Removal").then((part) => part.Removal));
 
 export function Dialogs() {
   const { removing, forwarding, nesting } = useView();

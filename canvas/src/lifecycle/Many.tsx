@@ -107,7 +107,7 @@ function RestartOptions({ value, disabled, onChange }: OptionsProps) {
             type="radio"
             name="files"
             disabled={disabled}
-            className="mt-0.5 size-4 accent-accent"
+            className="mt-0.5 size-4 shrink-0 accent-accent"
             checked={(value.apply_template === true) === template}
             onChange={() => set("apply_template")(template)}
           />

@@ -28,12 +28,16 @@ export function Outcomes({ all, outcomes, roots }: OutcomesProps) {
   return (
     <>
       {begun && roots > 1 && (
-        <progress
+        <div
+          role="progressbar"
           aria-label={t("progress")}
-          className="mb-2 h-2 w-full accent-accent"
-          max={roots}
-          value={settled}
-        />
+          aria-valuemin={0}
+          aria-valuemax={roots}
+          aria-valuenow={settled}
+          className="mb-2 h-2 w-full overflow-hidden rounded-full bg-quiet-soft"
+        >
+          <div className="h-full bg-accent" style={{ width: `${(100 * settled) / roots}%` }} />
+        </div>
       )}
       <p role="status" className={refused > 0 ? "mb-2 text-danger" : "sr-only"}>
         {refused > 0 ? t("refused", { count: refused }) : ""}

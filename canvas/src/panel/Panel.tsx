@@ -4,6 +4,7 @@ import { Tabs } from "radix-ui";
 import { lazy, Suspense, useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import type { Status } from "../api/types";
+import { later } from "../kit/later";
 import { go, pathOf, type Tab, tabsWith, usePlace } from "../nav";
 import { useInfo } from "../store/info";
 import { useReadOnly, useShownWorkspace } from "../store/shown";
@@ -23,13 +24,11 @@ const Activity = lazy(() =>
 const Messages = lazy(() =>
   import("./messages/Messages").then((tab) => ({ default: tab.Messages })),
 );
-const Agents = lazy(() => import("./Agents").then((tab) => ({ default: tab.Agents })));
-const Card = lazy(() => import("./Card").then((tab) => ({ default: tab.Card })));
-const Events = lazy(() => import("./events/Events").then((tab) => ({ default: tab.Events })));
-const Secrets = lazy(() => import("./secrets/Secrets").then((tab) => ({ default: tab.Secrets })));
-const Settings = lazy(() =>
-  import("./settings/Settings").then((tab) => ({ default: tab.Settings })),
-);
+const Agents = later(() => import("./Agents").then((tab) => tab.Agents));
+const Card = later(() => import("./Card").then((tab) => tab.Card));
+const Events = later(() => import("./events/Events").then((tab) => tab.Events));
+const Secrets = later(() => import("./secrets/Secrets").then((tab) => tab.Secrets));
+const Settings = later(() => import("./settings/Settings").then((tab) => tab.Settings));
 const Logs = lazy(() => import("./logs/Logs").then((tab) => ({ default: tab.Logs })));
 const Files = lazy(() => import("./files/Files").then((tab) => ({ default: tab.Files })));
 const TerminalTab = lazy(() =>
