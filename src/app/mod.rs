@@ -1,5 +1,6 @@
 //! All wiring, on one page: from a checked configuration to a server, and back down.
 
+mod provision;
 mod secrets;
 
 use std::io::Write as _;
@@ -27,12 +28,14 @@ use crate::chat_files::{ChatFiles, ChatFilesError};
 use crate::clock::SystemClock;
 use crate::config::{ApprovalsConfig, Config, LivenessConfig, StoreConfig};
 use crate::egress::{Gate, HttpAgents};
+use crate::files::Files;
 use crate::history::History;
 use crate::http;
 use crate::http::a2a::HttpCourier;
 use crate::http::canvas::digest::Digests;
 use crate::http::health::Readiness;
 use crate::http::metrics::HttpMetrics;
+use crate::http::places::Places;
 use crate::http::rate_limit::Limits;
 use crate::http::session::Sessions;
 use crate::http::state::{App, Shared};
@@ -43,10 +46,10 @@ use crate::keys::secrets::Secrets;
 use crate::keys::setup::{self, SetupError};
 use crate::lifecycle::Lifecycle;
 use crate::net::serve::serve;
-use crate::provision::{self, Addresses, Backend, BuiltIn, Host, HostWork, Preparer, Runtime};
 use crate::redis::{LocalMirror, LocalRelay, RedisError, RedisMirror, RedisRelay};
 use crate::store::postgres::{ConnectError, PgStore};
 use crate::store::sqlite::{OpenError, SqliteStore};
+use crate::templates;
 
 /// A panic must end one actor or one request, never the process.
 const _: () = assert!(cfg!(panic = "unwind"), "supervision needs unwinding panics");
@@ -77,6 +80,10 @@ pub enum AppError {
     Keys(#[from] SetupError),
     #[error("chat files cannot be kept")]
     ChatFiles(#[from] ChatFilesError),
+    #[error("agents cannot be run")]
+    Provisioner(#[source] std::io::Error),
+    #[error("PROVISIONER is {0}, which is not built in")]
+    NotBuiltIn(&'static str),
     #[error("the system gives no randomness")]
     Randomness,
     #[error("metrics cannot be registered")]
@@ -118,13 +125,17 @@ pub async fn run(
     let mut tree = Tree::start(ports, settings, &registry).await?;
 
     let admin_token = secrets::admin_token(&config)?;
-    let (hosting, agents) = agent_host(&config, &tree, &store, address);
+    let values = Secrets::new(custody.vault().clone(), custody.clone(), Arc::new(SystemClock));
+    let parts = (tree.directory(), tree.tokens(), Arc::clone(&store), values.clone());
+    let (hosting, agents) = provision::agent_host(&config, parts, reachable(address)).await?;
     let chat_files = chat_files(&config, &tree.directory()).await?;
+    sweep_homes(&config, &tree.directory()).await;
     let kept = (store, chat_files);
-    let app = shared(&config, &tree, kept, registry, admin_token, custody, hosting)?;
+    let app = shared(&config, &tree, kept, registry, admin_token, custody, values, hosting)?;
     tree.mailroom().employ(Arc::new(HttpCourier::new(app.clone())));
     let readiness = app.readiness.clone();
     let stopping = app.stopping.clone();
+    tokio::spawn(http::a2a::tell_of_restarts(app.clone()));
     let seeds = tokio::spawn(keep_keys(app.custody.clone(), stopping.clone()));
     let link = login_link(address, app.sessions.login_code());
     secrets::keep_link(&config, &link)?;
@@ -270,7 +281,8 @@ fn shared(
     registry: Registry,
     admin_token: SecretString,
     custody: Custody,
-    (host, hosted_at, backend): Hosting,
+    secrets: Secrets,
+    (host, hosted_at, backend): provision::Hosting,
 ) -> Result<App, AppError> {
     let external = config.platform.external_platform_url.as_deref().unwrap_or_default();
     let secure = external.starts_with("https://");
@@ -288,14 +300,18 @@ fn shared(
         agents: Arc::new(HttpAgents::default()),
         gate: Gate::default(),
         cards: Cards::new(config.card_keys.clone()),
-        secrets: Secrets::new(custody.vault().clone(), custody.clone(), Arc::new(SystemClock)),
+        secrets,
         custody,
         rotating: Arc::default(),
         chat_files,
+        files: Files::new(&config.data_dir, config.files_limit),
         store,
         clock: Arc::new(SystemClock),
         limits: Limits::new(config.http.rate_limit),
-        mcp_streams: http::mcp::Streams::default(),
+        mcp_streams: Places::new(http::mcp::MAX_STREAMS_EACH, http::mcp::MAX_STREAMS),
+        file_writers: Places::new(http::files::MAX_WRITERS_EACH, http::files::MAX_WRITERS),
+        log_readers: Places::new(http::logs::MAX_EACH, http::logs::MAX_TOTAL),
+        terminals: Places::new(http::terminal::MAX_EACH, http::terminal::MAX_TOTAL),
         metrics: HttpMetrics::new(&registry)?,
         config: config.clone(),
         admin_token,
@@ -315,30 +331,21 @@ async fn chat_files(config: &Config, directory: &Directory) -> Result<ChatFiles,
     ChatFiles::open(&config.data_dir, config.chat_files_limit, exists).await
 }
 
-/// The host of the agents that this server runs itself, and where they listen.
-type Hosting = (Host, Addresses, Arc<dyn Backend>);
-
-/// Returns the host of the agents that this server runs itself. Its work has not begun.
-fn agent_host(
-    config: &Config,
-    tree: &Tree,
-    store: &Arc<dyn Store>,
-    address: SocketAddr,
-) -> (Hosting, HostWork) {
-    let addresses = Addresses::default();
-    let workspaces = Runtime { directory: tree.directory(), store: Arc::clone(store) };
-    let backend = BuiltIn {
-        platform_url: format!("http://{}", reachable(address)),
-        folder: config.data_dir.join("agents"),
-        tokens: tree.tokens(),
-        addresses: addresses.clone(),
-    };
-    let backend: Arc<dyn Backend> = Arc::new(backend);
-    let prepare = Preparer { config: config.provision.clone(), data_dir: config.data_dir.clone() };
-    let limit = config.provision.limit;
-    let (host, work) =
-        Host::new(Arc::new(workspaces), Arc::clone(&backend), Arc::new(prepare), limit);
-    ((host, addresses, backend), work)
+/// Deletes the files of workspaces that never came to be, or were purged. Nothing is being created
+/// yet. What cannot be deleted harms nobody.
+async fn sweep_homes(config: &Config, directory: &Directory) {
+    let (data_dir, directory) = (config.data_dir.clone(), directory.clone());
+    let exists = move |id| directory.glimpse(id).is_some();
+    let swept = templates::blocking(move || {
+        templates::home::sweep(&data_dir, &exists).map_err(templates::FolderError::Disk)
+    });
+    match swept.await {
+        Ok(0) => {}
+        Ok(count) => info!(count, "files without a workspace were deleted"),
+        Err(error) => {
+            warn!(error = %isomer_actors::chain_of(&error), "files without a workspace are left")
+        }
+    }
 }
 
 /// Two agents in an empty database, so that a first look finds something alive.
@@ -346,7 +353,7 @@ async fn create_demo(config: &Config, empty: bool, directory: &Directory) {
     if !config.demo || !empty || config.provision.limit == 0 {
         return;
     }
-    if let Err(error) = provision::create_demo(directory).await {
+    if let Err(error) = crate::provision::create_demo(directory).await {
         warn!(error = %isomer_actors::chain_of(&error), "the demo agents could not be created");
     }
 }

@@ -94,6 +94,7 @@ impl Config {
             card_keys: env.card_keys()?,
             chat_files_limit: env.number("CHAT_FILES_LIMIT_MB", 1, 1_000_000)?.unwrap_or(1_024)
                 << 20,
+            files_limit: env.number("FILES_LIMIT_MB", 1, 1_000_000)?.unwrap_or(1_024) << 20,
             provision: env.provision()?,
             approvals: env.approvals()?,
             mcp_send_message: env.flag("MOLECULE_MCP_ALLOW_SEND_MESSAGE")?.unwrap_or(false),
@@ -397,6 +398,7 @@ mod tests {
             ("MESSAGE_TTL_SECONDS", "604801"),
             ("MAILBOX_LIMIT", "0"),
             ("CHAT_FILES_LIMIT_MB", "0"),
+            ("FILES_LIMIT_MB", "0"),
             ("ACTIVITY_RETENTION_DAYS", "0"),
         ] {
             let error = read(&[(variable, value)]).unwrap_err();

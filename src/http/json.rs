@@ -61,6 +61,14 @@ impl FromRequest<App> for Input {
 }
 
 impl Input {
+    /// Reads a body of a route whose bodies may be longer than others, up to `limit` bytes.
+    ///
+    /// # Errors
+    /// As of every body.
+    pub async fn within(request: Request, limit: usize) -> Result<Self, ApiError> {
+        read(request.into_body(), limit).await.map(Self)
+    }
+
     /// Parses the first JSON value.
     ///
     /// # Errors
@@ -105,7 +113,11 @@ impl Input {
     }
 }
 
-async fn read(mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
+/// Reads a body of at most `limit` bytes, in time.
+///
+/// # Errors
+/// 413, 408, or 400 when it breaks off.
+pub(super) async fn read(mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
     let limited = Limited::new(&mut body, limit).collect();
     match tokio::time::timeout(BODY_LIMIT, limited).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),

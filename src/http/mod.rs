@@ -5,28 +5,38 @@ pub mod activity;
 pub mod admin;
 pub mod agents;
 pub mod approvals;
+pub mod bundles;
 pub mod canvas;
 pub mod chat;
+pub mod config_document;
 pub mod cors;
+pub mod creation;
 pub mod delegations;
 pub mod edge;
 pub mod error;
 pub mod events;
+pub mod files;
 pub mod gates;
 pub mod health;
 pub mod json;
 pub mod keys;
+pub mod logs;
 pub mod mcp;
 pub mod messages;
 pub mod metrics;
 pub mod openapi;
+pub mod org;
 pub mod org_tokens;
 pub mod page;
+pub mod places;
 pub mod rate_limit;
 pub mod registry;
 pub mod secrets;
 pub mod session;
 pub mod state;
+pub mod teams;
+pub mod templates;
+pub mod terminal;
 pub mod test_token;
 pub mod token;
 pub mod tokens;
@@ -49,19 +59,27 @@ pub fn api() -> Api {
         .merge(admin::router())
         .merge(agents::router())
         .merge(approvals::router())
+        .merge(bundles::router())
         .merge(canvas::router())
         .merge(delegations::router())
         .merge(chat::router())
+        .merge(config_document::router())
         .merge(events::router())
+        .merge(files::router())
         .merge(health::router())
         .merge(keys::router())
+        .merge(logs::router())
         .merge(mcp::router())
         .merge(messages::router())
         .merge(openapi::router())
+        .merge(org::router())
         .merge(org_tokens::router())
         .merge(registry::router())
         .merge(secrets::router())
         .merge(session::router())
+        .merge(teams::router())
+        .merge(templates::router())
+        .merge(terminal::router())
         .merge(test_token::router())
         .merge(tokens::router())
         .merge(workspaces::router())

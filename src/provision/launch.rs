@@ -36,13 +36,19 @@ pub struct Folders {
     pub configs: PathBuf,
     /// `/workspace` of the agent, unless it uses a folder of the host.
     pub workspace: PathBuf,
+    /// `/home` of the agent.
+    pub home: PathBuf,
+    /// `/plugins` of the agent.
+    pub plugins: PathBuf,
 }
 
 impl Folders {
     /// Returns the folders of a workspace below the data folder of the server.
     pub fn of(data_dir: &Path, id: WorkspaceId) -> Self {
         let root = Self::root(data_dir, id);
-        Self { configs: root.join("configs"), workspace: root.join("workspace") }
+        let [configs, workspace, home, plugins] =
+            ["configs", "workspace", "home", "plugins"].map(|name| root.join(name));
+        Self { configs, workspace, home, plugins }
     }
 
     /// Returns what goes with the workspace.
@@ -66,7 +72,16 @@ pub struct Launch {
     pub token: SecretString,
 }
 
+/// The variable, and the name in the file of secrets, of [`Launch::token`].
+pub const TOKEN: &str = "WORKSPACE_AUTH_TOKEN";
+
 impl Launch {
+    /// Returns what only the agent may see, by name: its secrets and its token, which is no secret's name.
+    pub fn confidential(&self) -> impl Iterator<Item = (&str, &SecretString)> {
+        let secrets = self.secrets.iter().map(|(name, value)| (name.as_str(), value));
+        secrets.chain([(TOKEN, &self.token)])
+    }
+
     /// Returns the names of all that the agent is given.
     pub fn names(&self) -> BTreeSet<&str> {
         self.variables.keys().chain(self.secrets.keys()).map(String::as_str).collect()

@@ -36,6 +36,10 @@ pub type Api = OpenApiRouter<App>;
     ),
     tags(
         (name = "workspaces", description = "The workspaces and the tree they form"),
+        (name = "templates", description = "What new workspaces can begin with"),
+        (name = "teams", description = "Workspaces that become teams, and one again"),
+        (name = "bundles", description = "Workspaces with all below them as one document"),
+        (name = "organisations", description = "Whole organisations from YAML"),
         (name = "agents", description = "Which model serves a workspace"),
         (name = "registry", description = "How agents make themselves known and find each other"),
         (name = "messages", description = "Messages to agents, over A2A, and those that wait"),
@@ -43,6 +47,7 @@ pub type Api = OpenApiRouter<App>;
         (name = "mcp", description = "The platform's tools for agents, over MCP"),
         (name = "approvals", description = "Agents ask, somebody else decides"),
         (name = "activity", description = "What workspaces did, and what their agents say to people"),
+        (name = "files", description = "What lies in the folders of workspaces"),
         (name = "events", description = "What happened, recorded and live"),
         (name = "canvas", description = "Where people look"),
         (name = "secrets", description = "Secrets and models; values are write-only for people"),
