@@ -263,7 +263,7 @@ export async function a_team_that_is_dissolved_leaves_a_hand_over(t, mode) {
   const page = await open(t, server);
   await show(page, server, lead);
   await choose(page, /^Dissolve/);
-  await page.getByRole("dialog").getByText("Member").waitFor();
+  await page.getByTestId("outcome").getByText("Member").waitFor();
   await axe(page, "the question before a team is dissolved");
   await page.getByRole("button", { name: "Delete 1 workspace" }).click();
   await page.getByText("1 member was asked for a hand-over").waitFor({ timeout: 60_000 });
