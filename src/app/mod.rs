@@ -23,6 +23,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
+pub use self::secrets::{ADMIN_TOKEN_FILE, SERVER_URL_FILE};
 use crate::a2a::card::Cards;
 use crate::chat_files::{ChatFiles, ChatFilesError};
 use crate::clock::SystemClock;
@@ -138,7 +139,7 @@ pub async fn run(
     tokio::spawn(http::a2a::tell_of_restarts(app.clone()));
     let seeds = tokio::spawn(keep_keys(app.custody.clone(), stopping.clone()));
     let link = login_link(address, app.sessions.login_code());
-    secrets::keep_link(&config, &link)?;
+    secrets::keep_link(&config, &format!("http://{}", reachable(address)), &link)?;
 
     let dropped = CancellationToken::new();
     let server = tokio::spawn(serve(

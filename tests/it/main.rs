@@ -9,6 +9,7 @@ mod approvals;
 mod bad_input;
 mod canvas;
 mod chat_files;
+mod cli;
 mod deaths;
 mod delegations;
 mod delivery_mode;
