@@ -6,6 +6,7 @@ mod cards;
 mod keys;
 mod provision;
 mod read;
+mod tiers;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use secrecy::SecretString;
 pub use self::keys::{ControlPlaneAt, KeysConfig};
 pub use self::provision::{ProvisionConfig, Provisioner, RuntimeSpec};
 pub use self::read::{ConfigError, Environment};
+pub use self::tiers::{Caps, TierSettings};
 use crate::a2a::card::TrustedKeys;
 
 /// The exit code for a bad setting (`EX_USAGE` of sysexits.h).

@@ -8,8 +8,11 @@ use isomer_actors::indexes::{BUILT_IN, EXTERNAL, HostedRuntimes};
 use serde::Deserialize;
 
 use super::read::{ConfigError, Source, bad, secs};
+use super::tiers::TierSettings;
 
 const RUNTIMES: &str = "ISOMER_RUNTIMES";
+/// Where Docker's engine listens when nothing else is said.
+const DOCKER_SOCKET: &str = "/var/run/docker.sock";
 /// Longest file of runtimes that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 const MAX_RUNTIMES: usize = 256;
@@ -85,6 +88,10 @@ pub struct ProvisionConfig {
     pub agent_binary: Option<PathBuf>,
     /// `PROVISION_ATTEMPT_SECONDS` (180 s): from the start of one attempt to its registration.
     pub attempt: Duration,
+    /// `TIER2_MEMORY_MB` and so on: what tiers mean under `docker` and `kubernetes`.
+    pub tiers: TierSettings,
+    /// `DOCKER_HOST` (`unix:///var/run/docker.sock`): the socket of the engine of `docker`.
+    pub docker_socket: PathBuf,
 }
 
 impl ProvisionConfig {
@@ -120,6 +127,8 @@ impl Source<'_> {
             secrets_in_file: self.secrets_in_file()?,
             agent_binary: self.text("ISOMER_AGENT_BINARY").map(|path| path.trim().into()),
             attempt: self.seconds("PROVISION_ATTEMPT_SECONDS", 1, 3_600)?.unwrap_or(secs(180)),
+            tiers: self.tiers()?,
+            docker_socket: self.docker_socket(provisioner)?,
         })
     }
 
@@ -132,6 +141,21 @@ impl Source<'_> {
             "kubernetes" => Ok(Provisioner::Kubernetes),
             "none" => Ok(Provisioner::None),
             _ => Err(bad(VARIABLE, &text, "process, docker, kubernetes and none are accepted")),
+        }
+    }
+
+    /// An engine elsewhere could not see the folders of workspaces.
+    fn docker_socket(&self, provisioner: Provisioner) -> Result<PathBuf, ConfigError> {
+        const VARIABLE: &str = "DOCKER_HOST";
+        let given = self.text(VARIABLE).filter(|_| provisioner == Provisioner::Docker);
+        let Some(text) = given else { return Ok(DOCKER_SOCKET.into()) };
+        match text.trim().strip_prefix("unix://") {
+            Some(path) if path.starts_with('/') => Ok(path.into()),
+            _ => Err(bad(
+                VARIABLE,
+                &text,
+                "the engine's socket on this machine is needed, unix:///path",
+            )),
         }
     }
 

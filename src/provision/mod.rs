@@ -17,6 +17,7 @@ mod prepare;
 mod restarts;
 #[cfg(test)]
 mod tests;
+pub mod tiers;
 mod workspaces;
 
 use std::time::Duration;
