@@ -25,7 +25,7 @@ use uuid::Uuid;
 use crate::a2a::card::Cards;
 use crate::chat_files::{ChatFiles, ChatFilesError};
 use crate::clock::SystemClock;
-use crate::config::{ApprovalsConfig, Config, LivenessConfig, StoreConfig};
+use crate::config::{ApprovalsConfig, Config, LivenessConfig, Provisioner, StoreConfig};
 use crate::egress::{Gate, HttpAgents};
 use crate::history::History;
 use crate::http;
@@ -43,6 +43,7 @@ use crate::keys::secrets::Secrets;
 use crate::keys::setup::{self, SetupError};
 use crate::lifecycle::Lifecycle;
 use crate::net::serve::serve;
+use crate::provision::docker::{DockerBackend, Door, Room};
 use crate::provision::{self, Addresses, Backend, BuiltIn, Host, HostWork, Preparer, Runtime};
 use crate::redis::{LocalMirror, LocalRelay, RedisError, RedisMirror, RedisRelay};
 use crate::store::postgres::{ConnectError, PgStore};
@@ -77,6 +78,8 @@ pub enum AppError {
     Keys(#[from] SetupError),
     #[error("chat files cannot be kept")]
     ChatFiles(#[from] ChatFilesError),
+    #[error("nothing can be kept for agents in containers")]
+    Docker(#[source] std::io::Error),
     #[error("the system gives no randomness")]
     Randomness,
     #[error("metrics cannot be registered")]
@@ -118,7 +121,7 @@ pub async fn run(
     let mut tree = Tree::start(ports, settings, &registry).await?;
 
     let admin_token = secrets::admin_token(&config)?;
-    let (hosting, agents) = agent_host(&config, &tree, &store, address);
+    let (hosting, agents, door) = agent_host(&config, &tree, &store, address)?;
     let chat_files = chat_files(&config, &tree.directory()).await?;
     let kept = (store, chat_files);
     let app = shared(&config, &tree, kept, registry, admin_token, custody, hosting)?;
@@ -137,6 +140,16 @@ pub async fn run(
         lifecycle.soft.clone(),
         dropped.clone(),
     ));
+    let door = door.map(|door| {
+        let room = Room {
+            router: http::router(app.clone()),
+            address,
+            max_connections: config.http.max_connections,
+            stop: lifecycle.soft.clone(),
+            hard: dropped.clone(),
+        };
+        AbortOnDropHandle::new(tokio::spawn(door.open(room)))
+    });
     let warm_up = tokio::spawn(Tree::warm_up(tree.directory()));
     create_demo(&config, empty, &tree.directory()).await;
     let mut agents = AbortOnDropHandle::new(tokio::spawn(agents.run(stopping.clone())));
@@ -161,6 +174,13 @@ pub async fn run(
         if !agents.is_finished() {
             let _ = tokio::time::timeout(DRAIN_LIMIT, agents).await;
         }
+    };
+    let server = async {
+        let served = server.await;
+        if let Some(door) = door {
+            let _ = door.await;
+        }
+        served
     };
     let ((), served) = tokio::join!(agents, tokio::time::timeout(DRAIN_LIMIT, server));
     if served.is_err() {
@@ -318,27 +338,37 @@ async fn chat_files(config: &Config, directory: &Directory) -> Result<ChatFiles,
 /// The host of the agents that this server runs itself, and where they listen.
 type Hosting = (Host, Addresses, Arc<dyn Backend>);
 
-/// Returns the host of the agents that this server runs itself. Its work has not begun.
+/// Returns the host of the agents that this server runs itself, and the door for those in
+/// containers. Its work has not begun.
 fn agent_host(
     config: &Config,
     tree: &Tree,
     store: &Arc<dyn Store>,
     address: SocketAddr,
-) -> (Hosting, HostWork) {
+) -> Result<(Hosting, HostWork, Option<Door>), AppError> {
     let addresses = Addresses::default();
     let workspaces = Runtime { directory: tree.directory(), store: Arc::clone(store) };
-    let backend = BuiltIn {
-        platform_url: format!("http://{}", reachable(address)),
-        folder: config.data_dir.join("agents"),
-        tokens: tree.tokens(),
-        addresses: addresses.clone(),
+    let (backend, door): (Arc<dyn Backend>, _) = match config.provision.provisioner {
+        Provisioner::Docker => {
+            let connected = DockerBackend::connect(config, addresses.clone());
+            let (backend, door) = connected.map_err(AppError::Docker)?;
+            (Arc::new(backend), Some(door))
+        }
+        _ => {
+            let backend = BuiltIn {
+                platform_url: format!("http://{}", reachable(address)),
+                folder: config.data_dir.join("agents"),
+                tokens: tree.tokens(),
+                addresses: addresses.clone(),
+            };
+            (Arc::new(backend), None)
+        }
     };
-    let backend: Arc<dyn Backend> = Arc::new(backend);
     let prepare = Preparer { config: config.provision.clone(), data_dir: config.data_dir.clone() };
     let limit = config.provision.limit;
     let (host, work) =
         Host::new(Arc::new(workspaces), Arc::clone(&backend), Arc::new(prepare), limit);
-    ((host, addresses, backend), work)
+    Ok(((host, addresses, backend), work, door))
 }
 
 /// Two agents in an empty database, so that a first look finds something alive.
