@@ -12,6 +12,7 @@ mod chat_files;
 mod deaths;
 mod delegations;
 mod delivery_mode;
+mod docker;
 mod events;
 mod first_light;
 mod hosted;

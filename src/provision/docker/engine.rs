@@ -176,12 +176,13 @@ impl Engine {
     pub async fn create_network(&self, request: NetworkCreateRequest) -> Answer {
         let (docker, name) = (self.docker().await?, request.name.clone());
         let id = bounded(docker.create_network(request)).await?.id;
-        // Older engines make two of one name, if two ask at once. The same one of the two gives way.
+        // Older engines make two of one name, if two ask at once. The later one gives way.
         let filters = HashMap::from([("name".to_owned(), vec![name.clone()])]);
         let options = query::ListNetworksOptions { filters: Some(filters) };
         let found = bounded(docker.list_networks(Some(options))).await?;
         let same = found.into_iter().filter(|network| network.name.as_ref() == Some(&name));
-        if same.filter_map(|network| network.id).min().is_some_and(|first| first < id) {
+        let first = same.min_by_key(|network| (network.created.clone(), network.id.clone()));
+        if first.and_then(|first| first.id).is_some_and(|first| first != id) {
             bounded(docker.remove_network(&id)).await?;
         }
         Ok(())

@@ -48,7 +48,10 @@ async fn copy(
             let _ = to.send(Err(io::Error::other(error.to_string()))).await;
             return;
         }
-        let Some(next) = next(engine, name, &id).await.filter(|_| range.follow) else { return };
+        if !range.follow {
+            return;
+        }
+        let Some(next) = next(engine, name, &id).await else { return };
         id = next;
         "all".clone_into(&mut tail);
     }
