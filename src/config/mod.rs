@@ -14,7 +14,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 pub use self::keys::{ControlPlaneAt, KeysConfig};
-pub use self::provision::{ProvisionConfig, Provisioner, RuntimeSpec};
+pub use self::provision::{ProvisionConfig, Provisioner, RuntimeSpec, TierLimits};
 pub use self::read::{ConfigError, Environment};
 use crate::a2a::card::TrustedKeys;
 

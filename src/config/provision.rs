@@ -64,6 +64,22 @@ pub struct RuntimeSpec {
     pub image: Option<String>,
 }
 
+/// What agents of tiers 2, 3 and 4 may take of a machine, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TierLimits {
+    /// `TIER2_MEMORY_MB` (512), `TIER3_MEMORY_MB` (2,048), `TIER4_MEMORY_MB` (4,096): MiB.
+    pub memory_mb: [u64; 3],
+    /// `TIER2_CPU_SHARES` (1,024), `TIER3_CPU_SHARES` (2,048), `TIER4_CPU_SHARES` (4,096): 1,024 for one
+    /// processor.
+    pub cpu_shares: [u64; 3],
+}
+
+impl Default for TierLimits {
+    fn default() -> Self {
+        Self { memory_mb: [512, 2_048, 4_096], cpu_shares: [1_024, 2_048, 4_096] }
+    }
+}
+
 /// Everything about running agents.
 #[derive(Clone, Debug, Default)]
 pub struct ProvisionConfig {
@@ -83,6 +99,8 @@ pub struct ProvisionConfig {
     pub secrets_in_file: bool,
     /// `ISOMER_AGENT_BINARY` (this very program): the program of the runtime `isomer` under `process`.
     pub agent_binary: Option<PathBuf>,
+    /// `TIER2_MEMORY_MB`, … `TIER4_CPU_SHARES`: what agents of a tier may take.
+    pub tiers: TierLimits,
     /// `PROVISION_ATTEMPT_SECONDS` (180 s): from the start of one attempt to its registration.
     pub attempt: Duration,
 }
@@ -119,6 +137,7 @@ impl Source<'_> {
             starts_at_once: self.number("ISOMER_STARTS_AT_ONCE", 1, 1_000)?.unwrap_or(8) as usize,
             secrets_in_file: self.secrets_in_file()?,
             agent_binary: self.text("ISOMER_AGENT_BINARY").map(|path| path.trim().into()),
+            tiers: self.tiers()?,
             attempt: self.seconds("PROVISION_ATTEMPT_SECONDS", 1, 3_600)?.unwrap_or(secs(180)),
         })
     }
@@ -133,6 +152,21 @@ impl Source<'_> {
             "none" => Ok(Provisioner::None),
             _ => Err(bad(VARIABLE, &text, "process, docker, kubernetes and none are accepted")),
         }
+    }
+
+    fn tiers(&self) -> Result<TierLimits, ConfigError> {
+        const MEMORY: [&str; 3] = ["TIER2_MEMORY_MB", "TIER3_MEMORY_MB", "TIER4_MEMORY_MB"];
+        const SHARES: [&str; 3] = ["TIER2_CPU_SHARES", "TIER3_CPU_SHARES", "TIER4_CPU_SHARES"];
+        let mut limits = TierLimits::default();
+        for index in 0..3 {
+            if let Some(memory) = self.number(MEMORY[index], 32, 1 << 24)? {
+                limits.memory_mb[index] = memory;
+            }
+            if let Some(shares) = self.number(SHARES[index], 2, 262_144)? {
+                limits.cpu_shares[index] = shares;
+            }
+        }
+        Ok(limits)
     }
 
     fn secrets_in_file(&self) -> Result<bool, ConfigError> {
