@@ -208,6 +208,16 @@ impl Server {
         std::fs::read_to_string(self.folder.path().join("stderr")).unwrap_or_default()
     }
 
+    /// Returns where the files of a workspace lie.
+    pub fn files(&self, id: &str) -> std::path::PathBuf {
+        Path::new(&self.variables["ISOMER_DATA_DIR"]).join("workspaces").join(id)
+    }
+
+    /// Returns the token that the agent of a workspace was given.
+    pub fn agent_token(&self, id: &str) -> String {
+        std::fs::read_to_string(self.files(id).join("configs/.auth_token")).unwrap()
+    }
+
     pub fn redis_url(&self) -> Option<&str> {
         self.variables.get("REDIS_URL").map(String::as_str)
     }
