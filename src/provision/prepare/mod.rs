@@ -21,9 +21,12 @@ use tracing::warn;
 pub use delivery::secrets_json;
 
 use super::folder::Folder;
-use super::{Failure, Folders, Launch, Prepare, Wanted};
+use super::{Failure, Folders, Launch, Prepare, TOKEN, Wanted};
 use crate::config::ProvisionConfig;
 use crate::keys::secrets::{MODEL, Secrets};
+
+/// Variables that every way to run agents adds.
+const BY_BACKEND: [&str; 4] = [TOKEN, "HOME", "PATH", "PORT"];
 
 /// Prepares runs from what this server keeps.
 #[derive(Clone, Debug)]
@@ -53,7 +56,9 @@ impl Prepare for Preparer {
             secrets,
             token,
         };
-        match preflight::check(&config, &launch.names()) {
+        let mut given = launch.names();
+        given.extend(BY_BACKEND);
+        match preflight::check(&config, &given) {
             Ok(missing) if missing.is_empty() => Ok(launch),
             Ok(missing) => Err(preflight::refused(missing)),
             Err(error) => {
