@@ -7,6 +7,7 @@
 
 mod activity;
 mod approvals;
+mod config;
 mod delegations;
 mod history;
 mod messages;
@@ -25,6 +26,7 @@ pub use self::activity::{
     SEARCHED_CLOSELY,
 };
 pub use self::approvals::{ApprovalQuery, ApprovalStore, DueApproval, NamedApproval, Waiting};
+pub use self::config::{ConfigStore, MAX_CONFIG};
 pub use self::delegations::{DelegationKey, DelegationStore};
 pub use self::history::{Assignment, HistoryStore, OVERTAKEN, Outline, OutlineRow, Step};
 pub use self::messages::{Lease, MessageOutcome, MessageQuery, MessageStep, MessageStore, Posted};
@@ -333,6 +335,7 @@ pub trait Store:
     + DelegationStore
     + ApprovalStore
     + ActivityStore
+    + ConfigStore
     + 'static
 {
 }
@@ -346,6 +349,7 @@ impl<T> Store for T where
         + DelegationStore
         + ApprovalStore
         + ActivityStore
+        + ConfigStore
         + 'static
 {
 }

@@ -151,7 +151,7 @@ impl Directory {
                     Some(changed(record, row, step(record)?, at))
                 })
                 .collect();
-            if !group.first().is_some_and(|change| change.after.id == id) {
+            if group.first().is_none_or(|change| change.after.id != id) {
                 return Err(RuntimeError::NotFound);
             }
             let touched: Vec<_> = group.iter().map(|change| change.after.id).collect();

@@ -35,6 +35,8 @@ pub mod kind {
     pub const A2A_RECEIVE: &str = "a2a_receive";
     /// A step of a delegation.
     pub const DELEGATION: &str = "delegation";
+    /// Somebody opened or closed a terminal.
+    pub const TERMINAL: &str = "terminal";
 }
 
 /// Values of `status` that the platform writes.

@@ -8,6 +8,7 @@ pub mod approval;
 pub mod beat;
 pub mod chain;
 pub mod change;
+pub mod config;
 pub mod delegation;
 pub mod dialect;
 pub mod event;

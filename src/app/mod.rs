@@ -23,17 +23,20 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
+pub use self::secrets::{ADMIN_TOKEN_FILE, SERVER_URL_FILE};
 use crate::a2a::card::Cards;
 use crate::chat_files::{ChatFiles, ChatFilesError};
 use crate::clock::SystemClock;
 use crate::config::{ApprovalsConfig, Config, LivenessConfig, StoreConfig};
 use crate::egress::{Gate, HttpAgents};
+use crate::files::Files;
 use crate::history::History;
 use crate::http;
 use crate::http::a2a::HttpCourier;
 use crate::http::canvas::digest::Digests;
 use crate::http::health::Readiness;
 use crate::http::metrics::HttpMetrics;
+use crate::http::places::Places;
 use crate::http::rate_limit::Limits;
 use crate::http::session::Sessions;
 use crate::http::state::{App, Shared};
@@ -137,7 +140,7 @@ pub async fn run(
     tokio::spawn(http::a2a::tell_of_restarts(app.clone()));
     let seeds = tokio::spawn(keep_keys(app.custody.clone(), stopping.clone()));
     let link = login_link(address, app.sessions.login_code());
-    secrets::keep_link(&config, &link)?;
+    secrets::keep_link(&config, &format!("http://{}", reachable(address)), &link)?;
 
     let dropped = CancellationToken::new();
     let server = tokio::spawn(serve(
@@ -320,10 +323,14 @@ fn shared(
         custody,
         rotating: Arc::default(),
         chat_files,
+        files: Files::new(&config.data_dir, config.files_limit),
         store,
         clock: Arc::new(SystemClock),
         limits: Limits::new(config.http.rate_limit),
-        mcp_streams: http::mcp::Streams::default(),
+        mcp_streams: Places::new(http::mcp::MAX_STREAMS_EACH, http::mcp::MAX_STREAMS),
+        file_writers: Places::new(http::files::MAX_WRITERS_EACH, http::files::MAX_WRITERS),
+        log_readers: Places::new(http::logs::MAX_EACH, http::logs::MAX_TOTAL),
+        terminals: Places::new(http::terminal::MAX_EACH, http::terminal::MAX_TOTAL),
         metrics: HttpMetrics::new(&registry)?,
         config: config.clone(),
         admin_token,

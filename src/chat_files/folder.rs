@@ -19,14 +19,13 @@ use isomer_actors::domain::ids::WorkspaceId;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::beneath::{A_FOLDER, PRIVATE_FOLDER, private_folder};
+
 /// The folder of all of them, inside the data directory.
 const CHAT: &str = "chat";
 /// Holds files that are being written. No workspace has such an id.
 const INCOMING: &str = "incoming";
-const PRIVATE_FOLDER: Mode = Mode::RWXU;
 const PRIVATE_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
-const A_FOLDER: OFlags =
-    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 /// What a file takes on the disk comes in blocks, of this many bytes on every system in use.
 const BLOCK: u64 = 4_096;
 
@@ -178,16 +177,6 @@ impl Folder {
 /// Returns what a file of this size takes.
 pub fn taken(size: u64) -> u64 {
     size.div_ceil(BLOCK).max(1) * BLOCK
-}
-
-fn private_folder(parent: &OwnedFd, name: &str) -> io::Result<OwnedFd> {
-    match rustix::fs::mkdirat(parent, name, PRIVATE_FOLDER) {
-        Ok(()) | Err(Errno::EXIST) => {}
-        Err(error) => return Err(error.into()),
-    }
-    let folder = rustix::fs::openat(parent, name, A_FOLDER, Mode::empty())?;
-    rustix::fs::fchmod(&folder, PRIVATE_FOLDER)?;
-    Ok(folder)
 }
 
 /// Names that are not UTF-8 are not ours.

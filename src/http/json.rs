@@ -113,7 +113,11 @@ impl Input {
     }
 }
 
-async fn read(mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
+/// Reads a body of at most `limit` bytes, in time.
+///
+/// # Errors
+/// 413, 408, or 400 when it breaks off.
+pub(super) async fn read(mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
     let limited = Limited::new(&mut body, limit).collect();
     match tokio::time::timeout(BODY_LIMIT, limited).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),

@@ -8,16 +8,19 @@ pub mod approvals;
 pub mod bundles;
 pub mod canvas;
 pub mod chat;
+pub mod config_document;
 pub mod cors;
 pub mod creation;
 pub mod delegations;
 pub mod edge;
 pub mod error;
 pub mod events;
+pub mod files;
 pub mod gates;
 pub mod health;
 pub mod json;
 pub mod keys;
+pub mod logs;
 pub mod mcp;
 pub mod messages;
 pub mod metrics;
@@ -25,6 +28,7 @@ pub mod openapi;
 pub mod org;
 pub mod org_tokens;
 pub mod page;
+pub mod places;
 pub mod rate_limit;
 pub mod registry;
 pub mod secrets;
@@ -32,6 +36,7 @@ pub mod session;
 pub mod state;
 pub mod teams;
 pub mod templates;
+pub mod terminal;
 pub mod test_token;
 pub mod token;
 pub mod tokens;
@@ -58,9 +63,12 @@ pub fn api() -> Api {
         .merge(canvas::router())
         .merge(delegations::router())
         .merge(chat::router())
+        .merge(config_document::router())
         .merge(events::router())
+        .merge(files::router())
         .merge(health::router())
         .merge(keys::router())
+        .merge(logs::router())
         .merge(mcp::router())
         .merge(messages::router())
         .merge(openapi::router())
@@ -71,6 +79,7 @@ pub fn api() -> Api {
         .merge(session::router())
         .merge(teams::router())
         .merge(templates::router())
+        .merge(terminal::router())
         .merge(test_token::router())
         .merge(tokens::router())
         .merge(workspaces::router())

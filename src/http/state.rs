@@ -17,14 +17,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::canvas::digest::Digests;
 use super::health::Readiness;
-use super::mcp::Streams;
 use super::metrics::HttpMetrics;
+use super::places::Places;
 use super::rate_limit::Limits;
 use super::session::Sessions;
 use crate::a2a::card::Cards;
 use crate::chat_files::ChatFiles;
 use crate::config::Config;
 use crate::egress::{Agents, Gate};
+use crate::files::Files;
 use crate::history::History;
 use crate::keys::custody::Custody;
 use crate::keys::rotation::{Progress, Rotation};
@@ -61,6 +62,8 @@ pub struct Shared {
     /// Verifies the signatures of agent cards.
     pub cards: Cards,
     pub chat_files: ChatFiles,
+    /// What lies in `/configs`, `/workspace`, `/home` and `/plugins`.
+    pub files: Files,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub config: Config,
@@ -69,7 +72,12 @@ pub struct Shared {
     pub sessions: Sessions,
     pub limits: Limits,
     /// The streams of MCP that are open.
-    pub mcp_streams: Streams,
+    pub mcp_streams: Places,
+    /// Who is sending files to be written.
+    pub file_writers: Places,
+    /// Who reads logs, and the terminals that are open.
+    pub log_readers: Places,
+    pub terminals: Places,
     pub metrics: HttpMetrics,
     pub registry: Registry,
     pub readiness: Readiness,

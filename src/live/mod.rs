@@ -7,6 +7,7 @@ use isomer_actors::domain::ids::Seq;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub(crate) use self::ws::watched_token;
 use crate::http::error::ApiError;
 use crate::http::json::BadInput;
 use crate::http::openapi::Api;

@@ -149,7 +149,7 @@ fn check_origin(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<(), A
 }
 
 /// Returns the token that must stay live for the socket to stay open.
-fn watched_token(caller: &Caller, headers: &HeaderMap) -> Option<TokenHash> {
+pub(crate) fn watched_token(caller: &Caller, headers: &HeaderMap) -> Option<TokenHash> {
     if matches!(caller.bearer, Bearer::Admin | Bearer::None) {
         return None;
     }

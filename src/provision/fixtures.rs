@@ -29,7 +29,12 @@ pub(super) fn launch() -> Launch {
     Launch {
         agent: wanted("isomer"),
         spec: RuntimeSpec::default(),
-        folders: Folders { configs: PathBuf::from("/c"), workspace: PathBuf::from("/w") },
+        folders: Folders {
+            configs: PathBuf::from("/c"),
+            workspace: PathBuf::from("/w"),
+            home: PathBuf::from("/h"),
+            plugins: PathBuf::from("/p"),
+        },
         variables: BTreeMap::new(),
         secrets: BTreeMap::new(),
         token: SecretString::from("the-token-of-ada"),

@@ -36,13 +36,19 @@ pub struct Folders {
     pub configs: PathBuf,
     /// `/workspace` of the agent, unless it uses a folder of the host.
     pub workspace: PathBuf,
+    /// `/home` of the agent.
+    pub home: PathBuf,
+    /// `/plugins` of the agent.
+    pub plugins: PathBuf,
 }
 
 impl Folders {
     /// Returns the folders of a workspace below the data folder of the server.
     pub fn of(data_dir: &Path, id: WorkspaceId) -> Self {
         let root = Self::root(data_dir, id);
-        Self { configs: root.join("configs"), workspace: root.join("workspace") }
+        let [configs, workspace, home, plugins] =
+            ["configs", "workspace", "home", "plugins"].map(|name| root.join(name));
+        Self { configs, workspace, home, plugins }
     }
 
     /// Returns what goes with the workspace.

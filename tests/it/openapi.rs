@@ -116,12 +116,13 @@ async fn answers_are_as_described(mode: Mode) {
     let agent = workspaces(&server, &is).await;
     agents_and_events(&server, &is, &agent).await;
     activity(&server, &is, &agent).await;
+    files(&server, &is, &agent).await;
     secrets_and_keys(&server, &is, &agent).await;
     approvals(&server, &is, &agent).await;
     mcp(&server, &is, &agent).await;
     tokens_and_runtime(&server, &is, &agent).await;
     removal(&server, &is, &agent).await;
-    let (checked, least) = (is.checked.borrow().len(), 79);
+    let (checked, least) = (is.checked.borrow().len(), 92);
     assert!(checked >= least, "{checked} answers were checked, {least} are expected");
 }
 
@@ -258,6 +259,32 @@ async fn activity(server: &Server, is: &Description, agent: &Agent) {
     is.ask(&admin, get("/workspaces/{id}/session-search", &search)).await;
     let usage = format!("/workspaces/{id}/metrics");
     is.ask(&admin, get("/workspaces/{id}/metrics", &usage)).await;
+}
+
+async fn files(server: &Server, is: &Description, agent: &Agent) {
+    let (admin, id) = (server.admin(), &agent.id);
+    let (all, one) = ("/workspaces/{id}/files", "/workspaces/{id}/files/{path}");
+    let at = |rest: &str| format!("/workspaces/{id}/files{rest}");
+    let text = json!({"content": "shared_context: [a/b.md]\n"});
+    is.ask(&admin, send(Method::PUT, one, &at("/config.yaml"), text)).await;
+    let many = json!({"files": {"a/b.md": "b", "c.md": "c"}});
+    is.ask(&admin, send(Method::PUT, all, &at(""), many)).await;
+    is.ask(&agent.client, get(all, &at("?depth=5"))).await;
+    is.ask(&admin, get(all, &at("?depth=9")).expect(400)).await;
+    is.ask(&agent.client, get(one, &at("/a/b.md"))).await;
+    is.ask(&admin, get(one, &at("/nothing")).expect(404)).await;
+    let delete = Call { method: Method::DELETE, ..get(one, "") };
+    is.ask(&admin, Call { path: &at("/c.md"), ..delete }).await;
+    let path = format!("/workspaces/{id}/shared-context");
+    is.ask(&admin, get("/workspaces/{id}/shared-context", &path)).await;
+    let (route, path) = ("/workspaces/{id}/config", format!("/workspaces/{id}/config"));
+    is.ask(&admin, send(Method::PATCH, route, &path, json!({"a": {"b": 1}}))).await;
+    is.ask(&admin, get(route, &path)).await;
+    is.ask(&server.anonymous(), get(route, &path).expect(401)).await;
+    let path = format!("/workspaces/{id}/logs");
+    is.ask(&admin, get("/workspaces/{id}/logs", &path).expect(409)).await;
+    let path = format!("/workspaces/{id}/terminal?cols=0");
+    is.ask(&admin, get("/workspaces/{id}/terminal", &path).expect(400)).await;
 }
 
 async fn secrets_and_keys(server: &Server, is: &Description, agent: &Agent) {

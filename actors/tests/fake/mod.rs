@@ -2,6 +2,7 @@
 
 mod activity;
 mod approvals;
+mod config;
 mod delegations;
 mod messages;
 
@@ -103,6 +104,7 @@ pub struct FakeStore {
     poisoned: Mutex<Option<WorkspaceId>>,
     refusing: Mutex<Option<(WorkspaceId, Refusal)>>,
     pub layouts: Mutex<Vec<(WorkspaceId, LayoutPatch)>>,
+    configs: Mutex<HashMap<WorkspaceId, serde_json::Value>>,
     messages: Mutex<Vec<messages::Row>>,
     ledgers: AtomicUsize,
     pub activity: activity::FakeActivity,

@@ -25,7 +25,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::envelope::{Call, Incoming};
-pub use self::limit::Streams;
+pub use self::limit::{MAX_STREAMS, MAX_STREAMS_EACH};
 use super::error::{ApiError, json_response};
 use super::gates::{Actor, Caller};
 use super::json::Input;

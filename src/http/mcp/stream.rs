@@ -13,11 +13,12 @@ use isomer_actors::domain::status::Status;
 use isomer_actors::domain::token::TokenHash;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
-use super::limit::{self, MAX_STREAMS_EACH, Open};
+use super::limit::{self, MAX_STREAMS_EACH};
 use super::{enter, found};
 use crate::http::error::{ApiError, removed};
 use crate::http::gates::{Actor, Caller};
 use crate::http::openapi::schema::ErrorBody;
+use crate::http::places::Place;
 use crate::http::state::App;
 use crate::http::token;
 
@@ -60,7 +61,7 @@ pub async fn stream(
     if status == Status::Removed {
         return Err(refused(removed()));
     }
-    let open = app.mcp_streams.open(id).ok_or_else(|| {
+    let open = app.mcp_streams.take(id).ok_or_else(|| {
         let text = format!("too many MCP streams: {MAX_STREAMS_EACH} a workspace are accepted");
         refused(ApiError::new(StatusCode::TOO_MANY_REQUESTS, text).with("code", "too_many"))
     })?;
@@ -90,7 +91,7 @@ struct Feed {
     checks: Interval,
     rounds: u32,
     greeting: Option<Bytes>,
-    _open: Open,
+    _open: Place,
 }
 
 impl Feed {

@@ -40,6 +40,7 @@ const ALL: [&Shared; 6] =
 
 /// Adds to each operation what is answered before its handler, and how callers authenticate.
 pub fn complete(document: &mut OpenApi) {
+    name_rests(document);
     for item in document.paths.paths.values_mut() {
         for operation in operations(item) {
             let mut shared = vec![&TOO_MANY];
@@ -62,6 +63,13 @@ pub fn complete(document: &mut OpenApi) {
         components = components.security_scheme(name, scheme);
     }
     document.components = Some(components.build());
+}
+
+/// A parameter that takes the rest of a path is written `{*path}` for the router alone.
+fn name_rests(document: &mut OpenApi) {
+    let paths = std::mem::take(&mut document.paths.paths);
+    let named = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item));
+    document.paths.paths = named.collect();
 }
 
 /// A body that may be absent is described as one that may be null, which no handler takes.

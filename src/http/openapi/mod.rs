@@ -47,6 +47,7 @@ pub type Api = OpenApiRouter<App>;
         (name = "mcp", description = "The platform's tools for agents, over MCP"),
         (name = "approvals", description = "Agents ask, somebody else decides"),
         (name = "activity", description = "What workspaces did, and what their agents say to people"),
+        (name = "files", description = "What lies in the folders of workspaces"),
         (name = "events", description = "What happened, recorded and live"),
         (name = "canvas", description = "Where people look"),
         (name = "secrets", description = "Secrets and models; values are write-only for people"),

@@ -10,7 +10,6 @@ use tracing::warn;
 use utoipa::IntoParams;
 
 use super::schema::{Child, ConfirmationRequired, Removed, RemovedAs};
-use crate::http::creation;
 use crate::http::error::{Answer, ApiError, json_response, ok};
 use crate::http::gates::{Caller, workspace_id};
 use crate::http::openapi::schema::ErrorBody;
@@ -76,12 +75,15 @@ pub async fn delete(
 /// The workspace is gone already, so nobody waits for its files; the next start deletes what is
 /// left of them.
 fn forget_files(app: &App, gone: Vec<WorkspaceId>) {
-    let (files, directory) = (app.chat_files.clone(), app.directory.clone());
-    let app = app.clone();
+    let (chat, files, directory) =
+        (app.chat_files.clone(), app.files.clone(), app.directory.clone());
+    let exists = move |id| directory.glimpse(id).is_some();
     tokio::spawn(async move {
-        creation::unfurnish(&app, gone).await;
-        let exists = move |id| directory.glimpse(id).is_some();
-        if let Err(error) = files.sweep(exists).await {
+        let gone = gone.into_iter().filter(|id| !exists(*id)).collect();
+        if let Err(error) = files.forget(gone).await {
+            warn!(error = %isomer_actors::chain_of(&error), "files of a purged workspace are left");
+        }
+        if let Err(error) = chat.sweep(exists).await {
             warn!(error = %isomer_actors::chain_of(&error), "files of a purged workspace are left");
         }
     });

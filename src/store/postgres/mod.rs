@@ -7,6 +7,7 @@ mod activity;
 mod agents;
 mod approvals;
 mod codec;
+mod config;
 mod custody;
 mod data_keys;
 mod delegations;

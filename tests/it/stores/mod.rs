@@ -2,6 +2,7 @@
 
 mod activity;
 mod approvals;
+mod config;
 mod history;
 mod messages;
 mod suite;
@@ -50,6 +51,8 @@ conform! {
     approvals: requests_read_back_and_are_decided_once, a_refused_decision_leaves_others_alone,
         what_is_due_expires_and_only_that, only_so_many_wait_and_a_purge_takes_all,
         requests_are_listed_by_status_and_page;
+    config: documents_are_joined_one_after_the_other,
+        documents_are_bounded_and_belong_to_somebody;
     history: events_are_counted_between_edges, a_time_has_a_sequence,
         the_outline_has_its_sequence, agents_are_listed_with_their_end;
     messages: messages_are_kept_once_and_read_back, messages_are_leased_by_urgency_and_settled_once,
