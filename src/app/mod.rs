@@ -47,6 +47,7 @@ use crate::keys::secrets::Secrets;
 use crate::keys::setup::{self, SetupError};
 use crate::lifecycle::Lifecycle;
 use crate::net::serve::serve;
+use crate::provision::docker::Room;
 use crate::redis::{LocalMirror, LocalRelay, RedisError, RedisMirror, RedisRelay};
 use crate::store::postgres::{ConnectError, PgStore};
 use crate::store::sqlite::{OpenError, SqliteStore};
@@ -128,7 +129,7 @@ pub async fn run(
     let admin_token = secrets::admin_token(&config)?;
     let values = Secrets::new(custody.vault().clone(), custody.clone(), Arc::new(SystemClock));
     let parts = (tree.directory(), tree.tokens(), Arc::clone(&store), values.clone());
-    let (hosting, agents) = provision::agent_host(&config, parts, reachable(address)).await?;
+    let (hosting, agents, door) = provision::agent_host(&config, parts, reachable(address)).await?;
     let chat_files = chat_files(&config, &tree.directory()).await?;
     sweep_homes(&config, &tree.directory()).await;
     let kept = (store, chat_files);
@@ -149,6 +150,16 @@ pub async fn run(
         lifecycle.soft.clone(),
         dropped.clone(),
     ));
+    let door = door.map(|door| {
+        let room = Room {
+            router: http::router(app.clone()),
+            address,
+            max_connections: config.http.max_connections,
+            stop: lifecycle.soft.clone(),
+            hard: dropped.clone(),
+        };
+        AbortOnDropHandle::new(tokio::spawn(door.open(room)))
+    });
     let warm_up = tokio::spawn(Tree::warm_up(tree.directory()));
     create_demo(&config, empty, &tree.directory()).await;
     let mut agents = AbortOnDropHandle::new(tokio::spawn(agents.run(stopping.clone())));
@@ -173,6 +184,13 @@ pub async fn run(
         if !agents.is_finished() {
             let _ = tokio::time::timeout(DRAIN_LIMIT, agents).await;
         }
+    };
+    let server = async {
+        let served = server.await;
+        if let Some(door) = door {
+            let _ = door.await;
+        }
+        served
     };
     let ((), served) = tokio::join!(agents, tokio::time::timeout(DRAIN_LIMIT, server));
     if served.is_err() {

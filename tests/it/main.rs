@@ -13,6 +13,7 @@ mod cli;
 mod deaths;
 mod delegations;
 mod delivery_mode;
+mod docker;
 mod events;
 mod files;
 mod first_light;
