@@ -9,6 +9,7 @@ pub mod app;
 pub mod bench;
 pub mod beneath;
 pub mod chat_files;
+pub mod cli;
 pub mod clock;
 pub mod command;
 pub mod config;

@@ -1,10 +1,12 @@
-//! `isomer`: serve, agent, keys, control-plane, verify, openapi, bench.
+//! `isomer`: the server, its tools, and its client.
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use isomer::agent::AgentArgs;
 use isomer::bench::BenchCommand;
+use isomer::cli::pages::PageCommand;
+use isomer::cli::{CliCommand, NOTES};
 use isomer::command;
 use isomer::control_plane::cli::ControlPlaneArgs;
 use isomer::hygiene;
@@ -16,6 +18,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[derive(Parser)]
 #[command(name = "isomer", version, about = "The control plane for teams of AI agents.")]
+#[command(after_long_help = NOTES)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -42,10 +45,17 @@ enum Command {
     /// Measure this machine: heartbeats beside a bare handler.
     #[command(subcommand)]
     Bench(BenchCommand),
+    #[command(flatten)]
+    Client(CliCommand),
+    #[command(flatten)]
+    Page(PageCommand),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Command::Page(what) = arguments.command {
+        return what.run(Arguments::command());
+    }
     hygiene::harden();
     // It becomes another program, or waits: without threads.
     if let Command::ExecAgent(arguments) = arguments.command {
@@ -74,7 +84,35 @@ fn main() -> ExitCode {
             Command::Verify => command::verify().await,
             Command::Openapi => command::openapi(),
             Command::Bench(what) => command::bench(what).await,
+            Command::Client(what) => what.run().await,
+            Command::Page(what) => what.run(Arguments::command()),
             Command::ExecAgent(_) => ExitCode::FAILURE,
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Command;
+
+    use super::*;
+
+    /// Everything that people can say has words beside it.
+    #[test]
+    fn every_command_and_option_is_described() {
+        let mut command = Arguments::command();
+        command.build();
+        command.debug_assert();
+        described(&command);
+    }
+
+    fn described(command: &Command) {
+        let name = command.get_display_name().unwrap_or_default();
+        assert!(command.get_about().is_some(), "{name} has no description");
+        for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
+            let id = argument.get_id();
+            assert!(argument.get_help().is_some(), "{name}: {id} has no description");
+        }
+        command.get_subcommands().filter(|below| !below.is_hide_set()).for_each(described);
+    }
 }

@@ -9,7 +9,8 @@ import { CreateDialog } from "./create/CreateDialog";
 import { Dialogs } from "./dialogs/Dialogs";
 import { Guide } from "./guide/Guide";
 import { Notice } from "./kit";
-import { ListView } from "./list/ListView";
+import { later, loadAhead } from "./kit/later";
+import { Questions } from "./lifecycle/Questions";
 import { useConnection } from "./live/connection";
 import { followDepths } from "./live/depths";
 import { follower } from "./live/follow";
@@ -20,12 +21,14 @@ import { Banner } from "./shell/Banner";
 import { Toasts } from "./shell/Toasts";
 import { TopBar } from "./shell/TopBar";
 import { useTheme } from "./shell/theme";
+import { useInfo } from "./store/info";
 import { useOrg } from "./store/org";
 import { useView } from "./store/view";
 import { PastBanner, PastFrame } from "./time/PastMark";
 import { Timeline } from "./time/Timeline";
 
 // Looked at now and then: not part of what the first look loads.
+const ListView = later(() => import("./list/ListView").then((view) => view.ListView));
 const ApprovalsPage = lazy(() =>
   import("./pages/Approvals").then((page) => ({ default: page.ApprovalsPage })),
 );
@@ -36,9 +39,12 @@ const RuntimePage = lazy(() =>
 
 export function App() {
   useTheme();
+  // Menus are made of what the server offers.
+  useInfo();
   useEffect(() => {
     follower.start();
     const stop = followDepths();
+    loadAhead();
     return () => {
       stop();
       follower.stop();
@@ -59,6 +65,7 @@ export function App() {
       <Main />
       <CreateDialog />
       <Dialogs />
+      <Questions />
       <Palette />
       <Shortcuts />
       <Toasts />
@@ -96,7 +103,13 @@ function Main() {
               className="relative flex min-h-0 grow flex-col"
             >
               <div className="relative min-h-0 grow">
-                {mode === "list" ? <ListView /> : <Board />}
+                {mode === "list" ? (
+                  <Suspense fallback={null}>
+                    <ListView />
+                  </Suspense>
+                ) : (
+                  <Board />
+                )}
                 <PastFrame />
               </div>
               <Guide />

@@ -2,12 +2,16 @@
 
 import { useLocation } from "wouter";
 import { useHashLocation } from "wouter/use-hash-location";
+import type { Features } from "./api/types";
 
 export const TABS = [
   "overview",
   "chat",
   "messages",
   "activity",
+  "logs",
+  "terminal",
+  "files",
   "events",
   "secrets",
   "card",
@@ -15,6 +19,16 @@ export const TABS = [
   "settings",
 ] as const;
 export type Tab = (typeof TABS)[number];
+
+/** Tabs of what only some servers offer, by the feature of the same name. */
+const OFFERED = ["logs", "terminal", "files"] as const;
+
+/** The tabs that a server with these features has. */
+export const tabsWith = (features: Partial<Features> | undefined): readonly Tab[] =>
+  TABS.filter((tab) => {
+    const feature = OFFERED.find((one) => one === tab);
+    return feature === undefined || features?.[feature] === true;
+  });
 
 export const pathOf = (id: string, tab: Tab = "overview") => `/w/${id}/${tab}`;
 

@@ -23,6 +23,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
+pub use self::secrets::{ADMIN_TOKEN_FILE, SERVER_URL_FILE};
 use crate::a2a::card::Cards;
 use crate::chat_files::{ChatFiles, ChatFilesError};
 use crate::clock::SystemClock;
@@ -46,6 +47,7 @@ use crate::keys::secrets::Secrets;
 use crate::keys::setup::{self, SetupError};
 use crate::lifecycle::Lifecycle;
 use crate::net::serve::serve;
+use crate::provision::docker::Room;
 use crate::redis::{LocalMirror, LocalRelay, RedisError, RedisMirror, RedisRelay};
 use crate::store::postgres::{ConnectError, PgStore};
 use crate::store::sqlite::{OpenError, SqliteStore};
@@ -127,18 +129,18 @@ pub async fn run(
     let admin_token = secrets::admin_token(&config)?;
     let values = Secrets::new(custody.vault().clone(), custody.clone(), Arc::new(SystemClock));
     let parts = (tree.directory(), tree.tokens(), Arc::clone(&store), values.clone());
-    let (hosting, agents) = provision::agent_host(&config, parts, reachable(address)).await?;
+    let (hosting, agents, door) = provision::agent_host(&config, parts, reachable(address)).await?;
     let chat_files = chat_files(&config, &tree.directory()).await?;
     sweep_homes(&config, &tree.directory()).await;
     let kept = (store, chat_files);
-    let app = shared(&config, &tree, kept, registry, admin_token, custody, values, hosting)?;
+    let app = shared(&config, &tree, kept, registry, admin_token, (custody, values), hosting)?;
     tree.mailroom().employ(Arc::new(HttpCourier::new(app.clone())));
     let readiness = app.readiness.clone();
     let stopping = app.stopping.clone();
     tokio::spawn(http::a2a::tell_of_restarts(app.clone()));
     let seeds = tokio::spawn(keep_keys(app.custody.clone(), stopping.clone()));
     let link = login_link(address, app.sessions.login_code());
-    secrets::keep_link(&config, &link)?;
+    secrets::keep_link(&config, &format!("http://{}", reachable(address)), &link)?;
 
     let dropped = CancellationToken::new();
     let server = tokio::spawn(serve(
@@ -148,6 +150,16 @@ pub async fn run(
         lifecycle.soft.clone(),
         dropped.clone(),
     ));
+    let door = door.map(|door| {
+        let room = Room {
+            router: http::router(app.clone()),
+            address,
+            max_connections: config.http.max_connections,
+            stop: lifecycle.soft.clone(),
+            hard: dropped.clone(),
+        };
+        AbortOnDropHandle::new(tokio::spawn(door.open(room)))
+    });
     let warm_up = tokio::spawn(Tree::warm_up(tree.directory()));
     create_demo(&config, empty, &tree.directory()).await;
     let mut agents = AbortOnDropHandle::new(tokio::spawn(agents.run(stopping.clone())));
@@ -172,6 +184,13 @@ pub async fn run(
         if !agents.is_finished() {
             let _ = tokio::time::timeout(DRAIN_LIMIT, agents).await;
         }
+    };
+    let server = async {
+        let served = server.await;
+        if let Some(door) = door {
+            let _ = door.await;
+        }
+        served
     };
     let ((), served) = tokio::join!(agents, tokio::time::timeout(DRAIN_LIMIT, server));
     if served.is_err() {
@@ -280,8 +299,7 @@ fn shared(
     (store, chat_files): (Arc<dyn Store>, ChatFiles),
     registry: Registry,
     admin_token: SecretString,
-    custody: Custody,
-    secrets: Secrets,
+    (custody, secrets): (Custody, Secrets),
     (host, hosted_at, backend): provision::Hosting,
 ) -> Result<App, AppError> {
     let external = config.platform.external_platform_url.as_deref().unwrap_or_default();

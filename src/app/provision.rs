@@ -15,6 +15,7 @@ use tracing::warn;
 use super::AppError;
 use crate::config::{Config, Provisioner};
 use crate::keys::secrets::Secrets;
+use crate::provision::docker::{DockerBackend, Door};
 use crate::provision::{
     Addresses, Backend, Host, HostSettings, HostWork, Nothing, Preparer, ProcessBackend,
     ProcessSettings, Runtime,
@@ -29,8 +30,8 @@ pub(super) type Hosting = (Host, Addresses, Arc<dyn Backend>);
 /// What agents and their host need of the rest.
 pub(super) type Parts = (Directory, Tokens, Arc<dyn Store>, Secrets);
 
-/// Returns the host of the agents that this server runs itself. Its work has not begun; what earlier
-/// servers left is ended.
+/// Returns the host of the agents that this server runs itself, and the door for those in containers.
+/// Its work has not begun; what earlier servers left is ended, unless it is to go on.
 ///
 /// # Errors
 /// [`AppError`].
@@ -38,10 +39,12 @@ pub(super) async fn agent_host(
     config: &Config,
     (directory, tokens, store, secrets): Parts,
     address: SocketAddr,
-) -> Result<(Hosting, HostWork), AppError> {
+) -> Result<(Hosting, HostWork, Option<Door>), AppError> {
     let addresses = Addresses::default();
-    let backend = backend(config, &directory, &addresses)?;
-    if let Err(error) = backend.reap(&BTreeSet::new()).await {
+    let (backend, door) = backend(config, &directory, &addresses)?;
+    if !backend.outlives_server()
+        && let Err(error) = backend.reap(&BTreeSet::new()).await
+    {
         warn!(%error, "what earlier servers left could not be ended");
     }
     let prepare = Preparer {
@@ -59,23 +62,26 @@ pub(super) async fn agent_host(
         allow_privileged: config.provision.allow_privileged,
     };
     let (host, work) = Host::new(workspaces, Arc::clone(&backend), Arc::new(prepare), settings);
-    Ok(((host, addresses, backend), work))
+    Ok(((host, addresses, backend), work, door))
 }
 
 fn backend(
     config: &Config,
     directory: &Directory,
     addresses: &Addresses,
-) -> Result<Arc<dyn Backend>, AppError> {
+) -> Result<(Arc<dyn Backend>, Option<Door>), AppError> {
     match config.provision.provisioner {
         Provisioner::Process => {
             let processes = processes(config, directory, addresses);
-            Ok(Arc::new(processes.map_err(AppError::Provisioner)?))
+            Ok((Arc::new(processes.map_err(AppError::Provisioner)?), None))
         }
-        chosen @ (Provisioner::Docker | Provisioner::Kubernetes) => {
-            Err(AppError::NotBuiltIn(chosen.as_str()))
+        Provisioner::Docker => {
+            let connected = DockerBackend::connect(config, addresses.clone());
+            let (backend, door) = connected.map_err(AppError::Provisioner)?;
+            Ok((Arc::new(backend), Some(door)))
         }
-        Provisioner::None => Ok(Arc::new(Nothing)),
+        chosen @ Provisioner::Kubernetes => Err(AppError::NotBuiltIn(chosen.as_str())),
+        Provisioner::None => Ok((Arc::new(Nothing), None)),
     }
 }
 

@@ -12,7 +12,10 @@ use super::AppError;
 use crate::config::Config;
 use crate::http::token;
 
-const ADMIN_TOKEN: &str = "admin-token";
+/// The file of the data directory with the administrator token, unless it was given.
+pub const ADMIN_TOKEN_FILE: &str = "admin-token";
+/// The file of the data directory that says where the server listens, for `isomer ps` and others.
+pub const SERVER_URL_FILE: &str = "server-url";
 const LOGIN_LINK: &str = "login-link";
 
 /// Returns the given administrator token, or the one that the first start made.
@@ -23,7 +26,7 @@ pub fn admin_token(config: &Config) -> Result<SecretString, AppError> {
     if let Some(given) = &config.auth.admin_token {
         return Ok(given.clone());
     }
-    let path = config.data_dir.join(ADMIN_TOKEN);
+    let path = config.data_dir.join(ADMIN_TOKEN_FILE);
     let failed = |source| AppError::AdminToken { path: path.clone(), source };
     match std::fs::read_to_string(&path) {
         Ok(text) if !text.trim().is_empty() => Ok(SecretString::from(text.trim().to_owned())),
@@ -37,13 +40,16 @@ pub fn admin_token(config: &Config) -> Result<SecretString, AppError> {
     }
 }
 
-/// Keeps this start's login link where its owner can find it again.
+/// Keeps this start's login link, and the server's own address, where its owner can find them.
 ///
 /// # Errors
-/// When the file cannot be written.
-pub fn keep_link(config: &Config, link: &str) -> Result<(), AppError> {
-    let path = config.data_dir.join(LOGIN_LINK);
-    write_private(&path, link).map_err(|source| AppError::AdminToken { path, source })
+/// When a file cannot be written.
+pub fn keep_link(config: &Config, url: &str, link: &str) -> Result<(), AppError> {
+    for (name, text) in [(LOGIN_LINK, link), (SERVER_URL_FILE, url)] {
+        let path = config.data_dir.join(name);
+        write_private(&path, text).map_err(|source| AppError::AdminToken { path, source })?;
+    }
+    Ok(())
 }
 
 /// Writes a file that only its owner can read, whole or not at all.

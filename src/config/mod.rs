@@ -16,7 +16,7 @@ use secrecy::SecretString;
 
 pub use self::keys::{ControlPlaneAt, KeysConfig};
 pub use self::provision::{ProvisionConfig, Provisioner, RuntimeSpec};
-pub use self::read::{ConfigError, Environment};
+pub use self::read::{ConfigError, Environment, default_data_dir};
 pub use self::tiers::{Caps, TierSettings};
 use crate::a2a::card::TrustedKeys;
 

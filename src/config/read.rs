@@ -314,15 +314,21 @@ impl Source<'_> {
     }
 
     fn data_dir(&self) -> Result<PathBuf, ConfigError> {
-        if let Some(folder) = self.text("ISOMER_DATA_DIR") {
-            return Ok(PathBuf::from(folder));
-        }
-        let data = self.text("XDG_DATA_HOME").map(PathBuf::from);
-        let home = || self.text("HOME").map(|home| PathBuf::from(home).join(".local/share"));
-        data.or_else(home).map(|folder| folder.join("isomer")).ok_or_else(|| {
+        default_data_dir(&|name| self.text(name)).ok_or_else(|| {
             bad("ISOMER_DATA_DIR", "", "a folder is needed, because HOME is not set either")
         })
     }
+}
+
+/// Returns the data directory: `ISOMER_DATA_DIR`, else `isomer` in `XDG_DATA_HOME` or
+/// `~/.local/share`. `read` counts empty variables as absent.
+pub fn default_data_dir(read: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    if let Some(folder) = read("ISOMER_DATA_DIR") {
+        return Some(PathBuf::from(folder));
+    }
+    let data = read("XDG_DATA_HOME").map(PathBuf::from);
+    let home = || read("HOME").map(|home| PathBuf::from(home).join(".local/share"));
+    data.or_else(home).map(|folder| folder.join("isomer"))
 }
 
 fn parse_origins(list: &str) -> Result<Vec<String>, ConfigError> {

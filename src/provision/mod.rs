@@ -3,11 +3,13 @@
 //!
 //! [`Host`] keeps one [`keeper`] for every workspace that this server runs; a keeper starts its
 //! agent through a [`Backend`], tells the runtime when it ended, and starts it again as
-//! [`restarts`] says. Child processes ([`process`]) are one backend; others need know nothing of the rest.
+//! [`restarts`] says. Child processes ([`process`]) are one backend,
+//! containers ([`docker`]) another; they need know nothing of the rest.
 
 mod addresses;
 mod backend;
 mod demo;
+pub mod docker;
 mod engine;
 #[cfg(test)]
 mod fixtures;

@@ -8,6 +8,7 @@ import * as cards from "./cases/cards.js";
 import * as chat from "./cases/chat.js";
 import * as guide from "./cases/guide.js";
 import * as keyboard from "./cases/keyboard.js";
+import * as lifecycle from "./cases/lifecycle.js";
 import * as live from "./cases/live.js";
 import * as looks from "./cases/looks.js";
 import * as messages from "./cases/messages.js";
@@ -28,6 +29,7 @@ const CASES = {
   ...messages,
   ...approvals,
   ...cards,
+  ...lifecycle,
 };
 /** A hung page must not hang the run. */
 const LIMIT_MS = 120_000;

@@ -27,8 +27,11 @@ export class ApiError extends Error {
 }
 
 /** A GET that is told to wait is tried once more. Each try may take `limitMs`, the wait apart. */
-async function patient(request: Request, limitMs: number): Promise<Response> {
-  const once = () => fetch(request, { signal: AbortSignal.timeout(limitMs) });
+async function patient(request: Request, limitMs: number, ended?: AbortSignal): Promise<Response> {
+  const once = () => {
+    const limit = AbortSignal.timeout(limitMs);
+    return fetch(request, { signal: ended ? AbortSignal.any([ended, limit]) : limit });
+  };
   const response = await once();
   // A GET has no body that the first try could have used up.
   if (response.status !== 429 || request.method !== "GET") return response;
@@ -84,6 +87,46 @@ function parse(text: string): unknown {
     return undefined;
   }
 }
+
+export interface Asked {
+  query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  /** Sent as JSON. */
+  body?: unknown;
+  headers?: Readonly<Record<string, string>>;
+  /** In milliseconds; 15 s unless given. Without a limit only `signal` ends it. */
+  limitMs?: number | null;
+  signal?: AbortSignal;
+}
+
+/**
+ * Asks for what the client of the document is no use for: bodies that stream, headers that matter.
+ *
+ * @throws ApiError when the server refuses; TypeError or DOMException when it cannot be reached.
+ */
+export async function ask(method: string, path: string, asked: Asked = {}): Promise<Response> {
+  const url = new URL(path, globalThis.location?.origin ?? "http://localhost");
+  for (const [key, value] of Object.entries(asked.query ?? {})) {
+    if (value !== undefined) url.searchParams.set(key, String(value));
+  }
+  const request = new Request(url, {
+    method,
+    headers: {
+      ...(asked.body === undefined ? {} : { "content-type": "application/json" }),
+      ...asked.headers,
+    },
+    ...(asked.body === undefined ? {} : { body: JSON.stringify(asked.body) }),
+    ...(asked.signal ? { signal: asked.signal } : {}),
+  });
+  const response =
+    asked.limitMs === null
+      ? await fetch(request)
+      : await patient(request, asked.limitMs ?? LIMIT_MS, asked.signal);
+  if (!response.ok) throw errorOf(response, parse(await response.text()));
+  return response;
+}
+
+/** A part of a path, such as a name that somebody chose. */
+export const part = (text: string) => encodeURIComponent(text);
 
 /** The body of an answer that was not refused. */
 export function bodyOf<T>(answer: { data?: T }): T {

@@ -53,7 +53,18 @@ export type RecordedEvent = Narrow<Schemas["Event"], Payload>;
 export type CardSignature = Schemas["CardSignature"];
 export type Viewport = Schemas["Viewport"];
 export type Digest = Schemas["Digest"];
-export type Info = Schemas["ServerInfo"];
+/** What only newer servers offer: absent is not there. */
+interface Lifecycle {
+  lifecycle?: boolean;
+  logs?: boolean;
+  terminal?: boolean;
+  files?: boolean;
+  teams?: boolean;
+  bundles?: boolean;
+  templates?: boolean;
+}
+export type Features = Schemas["Features"] & Lifecycle;
+export type Info = Narrow<Schemas["ServerInfo"], { features: Features }> & { provisioner?: string };
 export type Histogram = Schemas["Histogram"];
 export type Assignment = Schemas["Assignment"];
 export type SecretMeta = Schemas["Secret"];

@@ -17,6 +17,7 @@ import { NodeMenu } from "./NodeMenu";
 import { Painted } from "./Painted";
 import { type FaceNode, type Scene, seesMore } from "./scene";
 import { Traffic } from "./traffic/Traffic";
+import { useBundleDrop } from "./useBundleDrop";
 import { useDrag } from "./useDrag";
 import { useKeys } from "./useKeys";
 import { onNodesChange, useNodes, useScene } from "./useNodes";
@@ -50,6 +51,7 @@ function Stage() {
   const { dragged, ...drag } = useDrag(scene);
   const nodes = useNodes(scene.nodes, dragged);
   const pointer = usePointer(scene, painted);
+  const bundles = useBundleDrop(scene);
   const layOut = useLayOut(showAll);
   const [map, setMap] = useState(true);
   const toggleMap = useCallback(() => setMap((shown) => !shown), []);
@@ -78,6 +80,7 @@ function Stage() {
       onFocus={onFocus}
       onBlur={() => setKeys(false)}
       onPointerDown={() => setKeys(false)}
+      {...bundles}
     >
       <p id="board-help" className="sr-only">
         {t("help")}

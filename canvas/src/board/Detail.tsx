@@ -1,8 +1,9 @@
 import { Activity, HeartPulse, Timer, TriangleAlert } from "lucide-react";
 import { useTranslation } from "react-i18next";
-import type { Workspace } from "../api/types";
+import type { Status, Workspace } from "../api/types";
 import { cx } from "../kit";
 import { ago, span, useNow } from "../kit/time";
+import { startedAt } from "../live/starts";
 import { useReadOnly } from "../store/shown";
 
 /** Ages on nodes are drawn anew this often. */
@@ -44,10 +45,48 @@ export function Detail({ workspace, members }: { workspace: Workspace; members: 
         )}
       </div>
       <p className="mt-0.5 h-4 truncate pl-1 text-xs">
-        {task && <bdi data-hint={task}>{task}</bdi>}
+        {NOTES.includes(workspace.status) ? (
+          <Standing workspace={workspace} />
+        ) : (
+          task && <bdi data-hint={task}>{task}</bdi>
+        )}
       </p>
       <Vitals workspace={workspace} members={members} />
     </>
+  );
+}
+
+const NOTES: readonly Status[] = ["provisioning", "failed", "paused", "hibernating", "hibernated"];
+
+/** In place of a task: why its agent is not there. */
+function Standing({ workspace: { id, status, last_sample_error: why } }: { workspace: Workspace }) {
+  const { t } = useTranslation("board");
+  if (status === "provisioning") return <Starting id={id} />;
+  if (status === "failed") {
+    return (
+      <bdi
+        className="text-danger"
+        data-hint={why || undefined}
+        data-hint-key={why ? true : undefined}
+      >
+        {why && t("failed_reason", { why })}
+      </bdi>
+    );
+  }
+  return (
+    <span className="text-muted">{t(status === "paused" ? "paused_note" : "asleep_note")}</span>
+  );
+}
+
+function Starting({ id }: { id: string }) {
+  const { t } = useTranslation("board");
+  const now = useNow();
+  const since = startedAt(id);
+  const seconds = since === undefined ? 0 : Math.max(0, (now - since) / 1000);
+  return (
+    <span className="text-busy">
+      {since === undefined ? t("starting") : t("starting_for", { span: span(seconds) })}
+    </span>
   );
 }
 

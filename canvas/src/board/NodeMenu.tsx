@@ -11,6 +11,7 @@ import {
 import { useTranslation } from "react-i18next";
 import type { Workspace } from "../api/types";
 import { MenuAt, type MenuItem } from "../kit";
+import { useLifecycleItems } from "../lifecycle/items";
 import { parentOf } from "../model/tree";
 import { go, pathOf } from "../nav";
 import { arrange } from "../store/arrange";
@@ -45,6 +46,10 @@ function useItems(workspace: Workspace): MenuItem[] {
   const { id, collapsed } = workspace;
   const ids = selected.has(id) ? [...selected] : [id];
   const { org } = useOrg.getState();
+  const lifecycle = useLifecycleItems(workspace, ids).map((item) => ({
+    ...item,
+    disabled: readOnly,
+  }));
   const nested = ids.filter((one) => parentOf(org, one) !== null);
   const icon = { size: 15, "aria-hidden": true } as const;
   const items: (MenuItem | false)[] = [
@@ -74,6 +79,7 @@ function useItems(workspace: Workspace): MenuItem[] {
       disabled: readOnly,
       onSelect: () => set({ nesting: { ids: nested, parent: null } }),
     },
+    ...lifecycle,
     {
       label: t("forward"),
       icon: <FolderInput {...icon} />,

@@ -4,8 +4,10 @@ import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react"
 import { useTranslation } from "react-i18next";
 import { Button } from "../kit";
 import { StatusBadge } from "../kit/status";
+import { loadTemplates, useTemplates } from "../lifecycle/templates/known";
 import { find } from "../model/find";
 import { go, pathOf, usePlace } from "../nav";
+import { useInfo } from "../store/info";
 import { useOrg } from "../store/org";
 import { useView } from "../store/view";
 import { type Command, type CommandGroup, fitting, general, ofWorkspace } from "./commands";
@@ -24,9 +26,15 @@ const ITEM =
 const GROUP =
   "[&_[cmdk-group-heading]]:px-2 [&_[cmdk-group-heading]]:pt-2 [&_[cmdk-group-heading]]:pb-1 [&_[cmdk-group-heading]]:text-xs [&_[cmdk-group-heading]]:font-semibold [&_[cmdk-group-heading]]:text-muted";
 
-export function PaletteBody({ close }: { close(): void }) {
+interface PaletteBodyProps {
+  close(): void;
+  /** What was typed before it was there. */
+  typed: string;
+}
+
+export function PaletteBody({ close, typed }: PaletteBodyProps) {
   const { t } = useTranslation("command");
-  const [query, setQuery] = useState("");
+  const [query, setQuery] = useState(typed);
   const [scope, setScope] = useState<Scope>({ kind: "all" });
   const [highlighted, setHighlighted] = useState("");
   const enter = (next: Scope) => {
@@ -178,6 +186,9 @@ function Found({ id, onOpen }: { id: string; onOpen(): void }) {
 function useFound(scope: Scope, query: string, askMoment: () => void) {
   const { t } = useTranslation(["command", "common"]);
   const { workspace } = usePlace();
+  const { info } = useInfo();
+  const templates = useTemplates((state) => state.list);
+  useEffect(() => void loadTemplates(), []);
   const here = scope.kind === "workspace" ? scope.id : workspace;
   // biome-ignore lint/correctness/useExhaustiveDependencies: `askMoment` does the same each time
   return useMemo(() => {
@@ -190,5 +201,5 @@ function useFound(scope: Scope, query: string, askMoment: () => void) {
     // Without a query commands come first to hand: a list of the first names helps nobody.
     const listed = query.trim() === "" ? [] : best.map(({ id }) => id);
     return { workspaces: listed, total: listed.length > 0 ? total : 0, here, commands };
-  }, [scope, query, here, t]);
+  }, [scope, query, here, t, info, templates]);
 }

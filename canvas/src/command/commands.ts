@@ -5,9 +5,14 @@ import { logout } from "../api/calls";
 import { STATUSES } from "../api/types";
 import { pickParent } from "../dialogs/picking";
 import { useGuide } from "../guide/state";
+import { offered } from "../lifecycle/actions";
+import { knownFeatures } from "../lifecycle/features";
+import { begin, pose } from "../lifecycle/state";
+import { useTemplates } from "../lifecycle/templates/known";
 import { scoreOf } from "../model/find";
-import { go, pathOf, TABS } from "../nav";
+import { go, pathOf, tabsWith } from "../nav";
 import { redo, undo, useArrange } from "../store/arrange";
+import { useOrg } from "../store/org";
 import { usePast } from "../store/past";
 import { notify } from "../store/toasts";
 import { useView } from "../store/view";
@@ -31,7 +36,7 @@ type T = TFunction<["command", "common"]>;
 /** The tabs of a workspace, and what can be done with it. */
 export function ofWorkspace(t: T, id: string): Command[] {
   const { set } = useView.getState();
-  const tabs: Command[] = TABS.map((tab) => ({
+  const tabs: Command[] = tabsWith(knownFeatures()).map((tab) => ({
     id: `tab-${tab}`,
     group: "here",
     label: t(`tab.${tab}`),
@@ -50,9 +55,56 @@ export function ofWorkspace(t: T, id: string): Command[] {
     act("child", () => set({ creating: { parent: id } })),
     { id: "do-move", group: "here", label: t("workspace.move"), run: () => pickParent([id]) },
     act("move_out", () => set({ nesting: { ids: [id], parent: null } })),
+    ...lifecycle(t, id),
     act("forward", () => set({ forwarding: id })),
     act("remove", () => set({ removing: [id] })),
   ];
+}
+
+/** What can be done with its agent. */
+function lifecycle(t: T, id: string): Command[] {
+  const { org, tree } = useOrg.getState();
+  const workspace = org[id];
+  if (!workspace) return [];
+  const members = tree.children[id]?.length ?? 0;
+  return offered(workspace, knownFeatures(), members).map((action) => ({
+    id: `do-${action}`,
+    group: "here",
+    label: t(`common:act.${action}`),
+    run: () => begin(action, [id]),
+  }));
+}
+
+/** What is made of bundles and templates. */
+function importing(t: T): Command[] {
+  const features = knownFeatures();
+  const pick = (id: string, label: string, run: () => void): Command => ({
+    id,
+    group: "do",
+    label,
+    run,
+  });
+  const commands: Command[] = [];
+  if (features?.bundles) {
+    commands.push(
+      pick("import-bundle", t("import_bundle"), () =>
+        pose({ kind: "bundle", file: null, parent: null }),
+      ),
+    );
+  }
+  if (!features?.templates) return commands;
+  commands.push(
+    pick("import-org", t("import_org"), () => pose({ kind: "organisation" })),
+    pick("import-template", t("import_template"), () => pose({ kind: "template" })),
+  );
+  for (const { id, name } of useTemplates.getState().list) {
+    commands.push(
+      pick(`template-${id}`, t("from_template", { name: name || id }), () =>
+        useView.getState().set({ creating: { parent: null, template: id } }),
+      ),
+    );
+  }
+  return commands;
 }
 
 /** Commands that are always there. `askMoment` goes on in the palette. */
@@ -88,7 +140,7 @@ function doing(t: T): Command[] {
       run: () => void redo(),
     },
   ];
-  return commands.filter((one) => one !== false);
+  return [...commands.filter((one) => one !== false), ...importing(t)];
 }
 
 /** The canvas hears this once it is shown. */

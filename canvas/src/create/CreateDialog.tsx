@@ -1,9 +1,11 @@
-import { useState } from "react";
+import { Suspense, useState } from "react";
 import type { Connection } from "../api/types";
+import { later } from "../kit/later";
 import { useView } from "../store/view";
-import { Connect } from "./Connect";
-import { CreateForm } from "./CreateForm";
 import { show } from "./created";
+
+const Connect = later(() => import("./Connect").then((part) => part.Connect));
+const CreateForm = later(() => import("./CreateForm").then((part) => part.CreateForm));
 
 export interface Made {
   id: string;
@@ -22,29 +24,33 @@ export function CreateDialog() {
   };
   if (made) {
     return (
-      <Connect
-        made={made}
-        onClose={() => {
-          close();
-          void show(made.id);
-        }}
-      />
+      <Suspense fallback={null}>
+        <Connect
+          made={made}
+          onClose={() => {
+            close();
+            void show(made.id);
+          }}
+        />
+      </Suspense>
     );
   }
   if (!creating) return null;
   return (
-    <CreateForm
-      start={creating}
-      onClose={close}
-      onMade={(id, name, connection) => {
-        if (connection) {
-          useView.getState().select([id]);
-          setMade({ id, name, connection });
-        } else {
-          close();
-          void show(id);
-        }
-      }}
-    />
+    <Suspense fallback={null}>
+      <CreateForm
+        start={creating}
+        onClose={close}
+        onMade={(id, name, connection) => {
+          if (connection) {
+            useView.getState().select([id]);
+            setMade({ id, name, connection });
+          } else {
+            close();
+            void show(id);
+          }
+        }}
+      />
+    </Suspense>
   );
 }

@@ -1,4 +1,4 @@
-import { type FormEvent, useId, useState } from "react";
+import { type FormEvent, lazy, Suspense, useId, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Connection } from "../api/types";
 import { Picker } from "../dialogs/Picker";
@@ -7,6 +7,8 @@ import { useInfo } from "../store/info";
 import type { Starting } from "../store/view";
 import { RunsChoice } from "./RunsChoice";
 import { type Draft, useCreate } from "./useCreate";
+
+const TemplateChoice = lazy(() => import("../lifecycle/templates/TemplateChoice"));
 
 export interface CreateFormProps {
   start: Starting;
@@ -29,6 +31,7 @@ export function CreateForm({ start, onClose, onMade }: CreateFormProps) {
     // Until somebody chooses, what this server can do decides.
     runs: start.external ? "external" : null,
     runtime: "",
+    template: start.template ?? "",
   });
   const { busy, errors, create, forgive } = useCreate();
   const change = (part: Partial<Draft>) => {
@@ -79,13 +82,29 @@ export function CreateForm({ start, onClose, onMade }: CreateFormProps) {
           autoComplete="off"
           onChange={(event) => change({ role: event.target.value })}
         />
-        <RunsChoice
-          hosting={hosting}
-          runs={runs}
-          runtime={draft.runtime}
-          error={errors.runtime}
-          onChange={change}
-        />
+        {info?.features.templates === true && (
+          <Suspense fallback={null}>
+            <TemplateChoice
+              value={draft.template}
+              error={errors.template}
+              onChange={(template) =>
+                change({
+                  template: template?.id ?? "",
+                  ...(template?.tier ? { tier: String(template.tier) } : {}),
+                })
+              }
+            />
+          </Suspense>
+        )}
+        {draft.template === "" && (
+          <RunsChoice
+            hosting={hosting}
+            runs={runs}
+            runtime={draft.runtime}
+            error={errors.runtime}
+            onChange={change}
+          />
+        )}
         <Picker
           label={t("parent")}
           value={draft.parent}

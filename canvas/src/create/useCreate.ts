@@ -13,24 +13,29 @@ export interface Draft {
   parent: string | null;
   runs: Runs;
   runtime: string;
+  /** Empty: none. What is in it decides how the agent runs. */
+  template: string;
 }
 
 export type Errors = Readonly<Record<string, string | undefined>>;
 
 /** Fields that have a place to say what is wrong with them; the rest is told below them all. */
-const FIELDS = ["name", "role", "tier", "runtime", "parent_id"];
+const FIELDS = ["name", "role", "tier", "runtime", "parent_id", "template"];
 
 export function bodyOf(draft: Draft): CreateWorkspace {
-  const { name, role, tier, parent, runs, runtime } = draft;
+  const { name, role, tier, parent, runs, runtime, template } = draft;
   return {
     name: name.trim(),
     ...(role.trim() ? { role: role.trim() } : {}),
     tier: Number(tier),
     ...(parent ? { parent_id: parent } : {}),
-    ...(runs === "external" ? { external: true } : {}),
-    ...(runs === "hosted" ? { runtime: "isomer" } : {}),
-    ...(runs === "other" ? { runtime: runtime.trim() } : {}),
+    ...(template ? { template } : runsAs(runs, runtime)),
   };
+}
+
+function runsAs(runs: Runs, runtime: string): Partial<CreateWorkspace> {
+  if (runs === "external") return { external: true };
+  return { runtime: runs === "hosted" ? "isomer" : runtime.trim() };
 }
 
 export interface Creation {
@@ -60,7 +65,7 @@ export function useCreate(): Creation {
         setErrors({ name: t("name_needed") });
         return undefined;
       }
-      if (draft.runs === "other" && draft.runtime.trim() === "") {
+      if (draft.template === "" && draft.runs === "other" && draft.runtime.trim() === "") {
         setErrors({ runtime: t("runtime_needed") });
         return undefined;
       }

@@ -1,18 +1,23 @@
 import { useTranslation } from "react-i18next";
 import { pickParent } from "../dialogs/picking";
 import { Button } from "../kit";
+import { offeredToMany, those } from "../lifecycle/items";
+import { begin } from "../lifecycle/state";
+import { useInfo } from "../store/info";
 import { useReadOnly } from "../store/shown";
 import { useView } from "../store/view";
 import { fold } from "./actions";
 
 /** What can be done with everything that is selected. */
 export function BulkBar() {
-  const { t } = useTranslation("list");
+  const { t } = useTranslation(["list", "common"]);
   const { selected, select, set } = useView();
   const disabled = useReadOnly();
+  const { info } = useInfo();
   if (selected.size === 0) return null;
   const ids = [...selected];
   const [only] = ids;
+  const many = offeredToMany(info?.features).map((action) => ({ action, fit: those(action, ids) }));
   return (
     <div
       role="toolbar"
@@ -31,6 +36,14 @@ export function BulkBar() {
       <Button disabled={disabled} onClick={() => fold(ids, false)}>
         {t("unfold_team")}
       </Button>
+      {many.map(
+        ({ action, fit }) =>
+          fit.length > 0 && (
+            <Button key={action} disabled={disabled} onClick={() => begin(action, fit)}>
+              {t(`common:many.${action as "restart"}`, { count: fit.length })}
+            </Button>
+          ),
+      )}
       {ids.length === 1 && only && (
         <Button disabled={disabled} onClick={() => set({ forwarding: only })}>
           {t("forward")}

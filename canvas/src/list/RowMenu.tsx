@@ -1,11 +1,16 @@
 import { Ellipsis } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
+import type { Workspace } from "../api/types";
 import { pickParent } from "../dialogs/picking";
 import { Button, Menu } from "../kit";
+import { useLifecycleItems } from "../lifecycle/items";
 import { go, pathOf } from "../nav";
-import { useReadOnly } from "../store/shown";
+import { useReadOnly, useShownWorkspace } from "../store/shown";
 import { useView } from "../store/view";
+
+/** Somebody who is gone: nothing can be done. */
+const NOBODY = { id: "", status: "removed", runtime: "" } as Workspace;
 
 interface RowMenuProps {
   id: string;
@@ -36,6 +41,8 @@ function Open({ id, trigger }: { id: string; trigger: ReactNode }) {
   const { t } = useTranslation("list");
   const set = useView((view) => view.set);
   const disabled = useReadOnly();
+  const workspace = useShownWorkspace(id);
+  const lifecycle = useLifecycleItems(workspace ?? NOBODY).map((item) => ({ ...item, disabled }));
   return (
     <Menu
       defaultOpen
@@ -50,6 +57,7 @@ function Open({ id, trigger }: { id: string; trigger: ReactNode }) {
         },
         { label: t("child"), disabled, onSelect: () => set({ creating: { parent: id } }) },
         { label: t("move"), disabled, onSelect: () => pickParent([id]) },
+        ...(workspace ? lifecycle : []),
         { label: t("forward"), disabled, onSelect: () => set({ forwarding: id }) },
         { label: t("remove"), disabled, danger: true, onSelect: () => set({ removing: [id] }) },
       ]}

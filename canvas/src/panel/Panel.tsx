@@ -3,19 +3,18 @@
 import { Tabs } from "radix-ui";
 import { lazy, Suspense, useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
-import { go, pathOf, TABS, type Tab, usePlace } from "../nav";
+import type { Status } from "../api/types";
+import { later } from "../kit/later";
+import { go, pathOf, type Tab, tabsWith, usePlace } from "../nav";
+import { useInfo } from "../store/info";
 import { useReadOnly, useShownWorkspace } from "../store/shown";
-import { Agents } from "./Agents";
-import { Card } from "./Card";
 import { Chat } from "./Chat";
-import { Events } from "./events/Events";
 import { Header, UnknownHeader } from "./Header";
 import { Missing } from "./Missing";
 import { Overview } from "./overview/Overview";
 import { OfThePresent } from "./Past";
+import { Quiet } from "./parts";
 import { Resizer } from "./Resizer";
-import { Secrets } from "./secrets/Secrets";
-import { Settings } from "./settings/Settings";
 import { close, useWidth } from "./window";
 
 // Looked at now and then: not part of what the first look loads.
@@ -25,11 +24,31 @@ const Activity = lazy(() =>
 const Messages = lazy(() =>
   import("./messages/Messages").then((tab) => ({ default: tab.Messages })),
 );
+const Agents = later(() => import("./Agents").then((tab) => tab.Agents));
+const Card = later(() => import("./Card").then((tab) => tab.Card));
+const Events = later(() => import("./events/Events").then((tab) => tab.Events));
+const Secrets = later(() => import("./secrets/Secrets").then((tab) => tab.Secrets));
+const Settings = later(() => import("./settings/Settings").then((tab) => tab.Settings));
+const Logs = lazy(() => import("./logs/Logs").then((tab) => ({ default: tab.Logs })));
+const Files = lazy(() => import("./files/Files").then((tab) => ({ default: tab.Files })));
+const TerminalTab = lazy(() =>
+  import("./terminal/TerminalTab").then((tab) => ({ default: tab.TerminalTab })),
+);
+const Standing = lazy(() => import("../lifecycle/Standing"));
 
 export function Panel() {
   const { workspace: id, tab } = usePlace();
   return id === null ? null : <Open key={id} id={id} tab={tab} />;
 }
+
+/** Statuses that are explained below the head. */
+const NOT_THERE: readonly Status[] = [
+  "provisioning",
+  "failed",
+  "paused",
+  "hibernating",
+  "hibernated",
+];
 
 function Open({ id, tab }: { id: string; tab: Tab }) {
   const { t } = useTranslation("panel");
@@ -37,6 +56,7 @@ function Open({ id, tab }: { id: string; tab: Tab }) {
   const [width, setWidth] = useWidth();
   const panel = useRef<HTMLElement>(null);
   useEscape(panel, id);
+  const readOnly = useReadOnly();
   return (
     <aside
       ref={panel}
@@ -48,6 +68,11 @@ function Open({ id, tab }: { id: string; tab: Tab }) {
     >
       <Resizer width={width} onChange={setWidth} />
       {workspace ? <Header workspace={workspace} /> : <UnknownHeader id={id} />}
+      {workspace && NOT_THERE.includes(workspace.status) && !readOnly && (
+        <Suspense fallback={null}>
+          <Standing workspace={workspace} />
+        </Suspense>
+      )}
       {workspace ? <Content id={id} tab={tab} /> : <Missing id={id} />}
     </aside>
   );
@@ -58,6 +83,9 @@ const VIEWS: Record<Tab, (props: { id: string }) => React.ReactNode> = {
   chat: Chat,
   messages: Messages,
   activity: Activity,
+  logs: Logs,
+  terminal: TerminalTab,
+  files: Files,
   events: Events,
   secrets: Secrets,
   card: Card,
@@ -71,6 +99,8 @@ const REMEMBERED: readonly Tab[] = ["overview", "events", "card", "agents"];
 function Content({ id, tab }: { id: string; tab: Tab }) {
   const { t } = useTranslation("panel");
   const readOnly = useReadOnly();
+  const { info, asked } = useInfo();
+  const tabs = tabsWith(info?.features);
   const View = VIEWS[tab];
   return (
     <Tabs.Root
@@ -82,7 +112,7 @@ function Content({ id, tab }: { id: string; tab: Tab }) {
         aria-label={t("tabs")}
         className="flex shrink-0 overflow-x-auto border-b border-line px-2"
       >
-        {TABS.map((one) => (
+        {tabs.map((one) => (
           <Trigger key={one} tab={one} on={one === tab} />
         ))}
       </Tabs.List>
@@ -93,6 +123,8 @@ function Content({ id, tab }: { id: string; tab: Tab }) {
       >
         {readOnly && !REMEMBERED.includes(tab) ? (
           <OfThePresent />
+        ) : !tabs.includes(tab) ? (
+          asked && <Quiet>{t("not_offered")}</Quiet>
         ) : (
           <Suspense fallback={null}>
             <View id={id} />

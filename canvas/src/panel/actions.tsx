@@ -1,17 +1,19 @@
 /** What can be done with a workspace, as a menu. */
 
-import { Forward, OctagonX, RotateCcw, ShieldCheck, Trash2 } from "lucide-react";
+import { Forward, ShieldCheck, Trash2 } from "lucide-react";
 import { useTranslation } from "react-i18next";
-import { releaseWorkspace, restartWorkspace, stopAgent } from "../api/calls";
+import { releaseWorkspace } from "../api/calls";
 import type { Workspace } from "../api/types";
 import type { MenuItem } from "../kit";
+import { useLifecycleItems } from "../lifecycle/items";
 import { notify } from "../store/toasts";
 import { useView } from "../store/view";
-import { useInfo, useQuarantined } from "./server";
+import { useQuarantined } from "./server";
 
-export function useActions({ id, runtime }: Workspace): MenuItem[] {
+export function useActions(workspace: Workspace): MenuItem[] {
+  const { id } = workspace;
   const { t } = useTranslation("panel");
-  const hosting = useInfo()?.features.hosted_agents === true;
+  const lifecycle = useLifecycleItems(workspace);
   const [quarantined, released] = useQuarantined(id);
   const set = useView((view) => view.set);
   const run = (action: Promise<void>, told: string, after?: () => void) => {
@@ -20,21 +22,7 @@ export function useActions({ id, runtime }: Workspace): MenuItem[] {
       after?.();
     }, notify.failed);
   };
-  const items: MenuItem[] = [];
-  if (hosting && runtime === "isomer") {
-    items.push(
-      {
-        label: t("restart"),
-        icon: <RotateCcw size={15} aria-hidden />,
-        onSelect: () => run(restartWorkspace(id), t("restarting")),
-      },
-      {
-        label: t("stop"),
-        icon: <OctagonX size={15} aria-hidden />,
-        onSelect: () => run(stopAgent(id), t("stopped")),
-      },
-    );
-  }
+  const items: MenuItem[] = [...lifecycle];
   if (quarantined) {
     items.push({
       label: t("release"),

@@ -5,7 +5,7 @@ import { go } from "../nav";
 
 export const MIN_WIDTH = 360;
 export const MAX_WIDTH = 900;
-/** All tabs fit. */
+/** Most tabs fit; the others are scrolled to. */
 export const FIRST_WIDTH = 540;
 const KEY = "isomer.panel.width";
 

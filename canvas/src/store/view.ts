@@ -37,6 +37,8 @@ export interface Starting {
   parent: string | null;
   /** Whether an external agent is chosen already. */
   external?: boolean;
+  /** A template that is chosen already. */
+  template?: string;
 }
 
 export interface Nesting {

@@ -43,9 +43,12 @@ export async function initTexts(): Promise<void> {
   });
 }
 
+/** Texts that come with their area (`src/lifecycle/texts.ts`). */
+type Later = { lifecycle: typeof import("./en/lifecycle.json") };
+
 declare module "i18next" {
   interface CustomTypeOptions {
     defaultNS: "common";
-    resources: typeof en;
+    resources: typeof en & Later;
   }
 }

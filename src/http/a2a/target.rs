@@ -59,22 +59,22 @@ pub async fn find(app: &App, id: Option<WorkspaceId>) -> Result<Found, ApiError>
     if destination.status == Status::Hibernated {
         return Ok(asleep(app, id).await);
     }
-    let url = match (&destination.url, destination.status) {
-        _ if destination.delivery_mode == DeliveryMode::Poll => {
-            return Ok(away(id, "workspace collects its messages", destination.status));
-        }
-        (Some(url), Status::Online | Status::Degraded) => url.clone(),
-        (None, status) => return Ok(away(id, "workspace has no URL", status)),
-        (Some(_), status) => return Ok(away(id, "workspace not available", status)),
-    };
-    let to = match app.hosted_at.vetted(id, &url).filter(|_| destination.hosted) {
-        Some(own) => own,
-        None => {
-            guard::check(&url, Rule::Dispatch, app.address_mode()).await.map_err(|refused| {
+    if destination.delivery_mode == DeliveryMode::Poll {
+        return Ok(away(id, "workspace collects its messages", destination.status));
+    }
+    let url = destination.url.as_deref().unwrap_or_default();
+    // One in a container that only beats has no URL, and is reached all the same.
+    let own = app.hosted_at.vetted(id, url).filter(|_| destination.hosted);
+    let to = match (own, destination.status) {
+        (Some(own), Status::Online | Status::Degraded) => own,
+        (None, Status::Online | Status::Degraded) if !url.is_empty() => {
+            guard::check(url, Rule::Dispatch, app.address_mode()).await.map_err(|refused| {
                 ApiError::new(StatusCode::BAD_GATEWAY, "workspace URL is not publicly routable")
                     .with("reason", refused.to_string())
             })?
         }
+        (None, status) if url.is_empty() => return Ok(away(id, "workspace has no URL", status)),
+        (_, status) => return Ok(away(id, "workspace not available", status)),
     };
     Ok(Found::Here(Target { id, destination, to }))
 }

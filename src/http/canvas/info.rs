@@ -17,6 +17,8 @@ pub struct ServerInfo {
     pub features: Features,
     pub liveness_ttl_ms: u64,
     pub redis: bool,
+    /// How this server runs agents (`PROVISIONER`).
+    pub provisioner: &'static str,
     pub store: StoreKind,
     pub version: &'static str,
 }
@@ -37,6 +39,15 @@ pub struct Features {
     pub approvals: bool,
     pub chat_files: bool,
     pub hosted_agents: bool,
+    /// The output of agents can be read.
+    pub logs: bool,
+    /// Shells can be opened where agents are.
+    pub terminal: bool,
+    pub files: bool,
+    pub teams: bool,
+    pub bundles: bool,
+    pub templates: bool,
+    pub lifecycle: bool,
 }
 
 /// Says what this server is and offers.
@@ -61,6 +72,7 @@ pub async fn info(State(app): State<App>, caller: Caller) -> Answer {
         features: features(&app),
         liveness_ttl_ms: app.config.liveness.ttl.as_millis() as u64,
         redis: app.config.redis.is_some(),
+        provisioner: app.config.provision.provisioner.as_str(),
         store,
         version: env!("CARGO_PKG_VERSION"),
     }))
@@ -69,5 +81,18 @@ pub async fn info(State(app): State<App>, caller: Caller) -> Answer {
 /// The one place that says which optional parts are built in.
 fn features(app: &App) -> Features {
     let hosted_agents = app.config.provision.limit > 0;
-    Features { a2a: true, activity: true, approvals: true, chat_files: true, hosted_agents }
+    Features {
+        a2a: true,
+        activity: true,
+        approvals: true,
+        chat_files: true,
+        hosted_agents,
+        logs: hosted_agents,
+        terminal: hosted_agents,
+        files: true,
+        teams: true,
+        bundles: true,
+        templates: true,
+        lifecycle: true,
+    }
 }

@@ -68,11 +68,10 @@ pub async fn register(State(app): State<App>, caller: Caller, input: Input) -> A
     let agent_card = required_card(body.agent_card)?;
     let power = authorise(&app, &caller, id).await?;
     no_forgery(&app, &agent_card)?;
-    if let Some(url) = &url {
-        guard::check(url, Rule::Registration, app.address_mode())
-            .await
-            .map_err(|refused| BadInput::new("url", refused.to_string()).with_text(BAD_BODY))?;
-    }
+    let url = match url {
+        Some(url) => Some(admitted(&app, id, url).await?),
+        None => None,
+    };
     let minted = token::mint()?;
     let registered = app
         .directory
@@ -91,6 +90,20 @@ pub async fn register(State(app): State<App>, caller: Caller, input: Input) -> A
         delivery_mode: registered.delivery_mode,
         status: "registered",
     }))
+}
+
+/// Returns the URL under which the agent is reached, if agents may have it. An agent that this server
+/// runs in a container knows itself by a private name: it is reached by what its container
+/// publishes here, which the platform chose (contract 02 §7.1 keeps that URL, too).
+async fn admitted(app: &App, id: WorkspaceId, url: String) -> Result<String, ApiError> {
+    let hosted = app.directory.glimpse(id).is_some_and(|glimpse| glimpse.hosted);
+    if hosted && let Some(own) = app.hosted_at.published(id, &url).await {
+        return Ok(own.as_str().trim_end_matches('/').to_owned());
+    }
+    match guard::check(&url, Rule::Registration, app.address_mode()).await {
+        Ok(_) => Ok(url),
+        Err(refused) => Err(BadInput::new("url", refused.to_string()).with_text(BAD_BODY)),
+    }
 }
 
 /// Returns where the agent is: needed where messages are pushed. The runtime asks for it again,

@@ -10,7 +10,6 @@ use tracing::warn;
 use utoipa::IntoParams;
 
 use super::schema::{Child, ConfirmationRequired, Removed, RemovedAs};
-use crate::http::creation;
 use crate::http::error::{Answer, ApiError, json_response, ok};
 use crate::http::gates::{Caller, workspace_id};
 use crate::http::openapi::schema::ErrorBody;

@@ -71,7 +71,9 @@ impl Cgroups {
         let mut folders = Vec::new();
         for (controller, root) in &self.roots {
             let folder = root.join(format!("{server}.{run}"));
-            let limited = make(&folder).and_then(|()| limit(&folder, controller, limits));
+            let limited = renew(controller, root)
+                .and_then(|()| make(&folder))
+                .and_then(|()| limit(&folder, controller, limits));
             match limited {
                 Ok(()) => folders.push(folder),
                 Err(error) => {
@@ -171,6 +173,15 @@ fn make(folder: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Makes the folder of this installation again: a server that ended may have removed it.
+fn renew(controller: &str, root: &Path) -> io::Result<()> {
+    if root.is_dir() {
+        return Ok(());
+    }
+    make(root)?;
+    if controller.is_empty() { delegate(root) } else { Ok(()) }
 }
 
 /// Lets groups below have limits. Version 2 asks for it.

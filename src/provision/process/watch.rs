@@ -30,5 +30,9 @@ pub(super) fn watch(server: Uuid, roots: &[PathBuf]) -> io::Result<()> {
             group.remove().await;
         }
     });
+    // Another server of this installation makes them again.
+    for root in roots {
+        let _ = std::fs::remove_dir(root);
+    }
     Ok(())
 }

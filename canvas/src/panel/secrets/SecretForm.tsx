@@ -16,6 +16,8 @@ interface SecretFormProps {
   scope: string | null;
   /** Replaces this one; without it a new name is asked for. */
   name?: string;
+  /** The name is given, and nothing is there that would be replaced. */
+  fresh?: boolean;
   known?: readonly string[];
   onSaved(): void;
 }
@@ -26,7 +28,7 @@ interface Wrong {
   other?: string | undefined;
 }
 
-export function SecretForm({ scope, name, known = [], onSaved }: SecretFormProps) {
+export function SecretForm({ scope, name, fresh = false, known = [], onSaved }: SecretFormProps) {
   const { t } = useTranslation("panel");
   const [wrong, setWrong] = useState<Wrong>({});
   const [shown, setShown] = useState(false);
@@ -58,7 +60,8 @@ export function SecretForm({ scope, name, known = [], onSaved }: SecretFormProps
       setBusy(false);
     }
   };
-  const title = name ? t("replace_secret", { name }) : t(scope === null ? "add_global" : "add_own");
+  const title =
+    name && !fresh ? t("replace_secret", { name }) : t(scope === null ? "add_global" : "add_own");
   return (
     <form
       aria-label={title}
@@ -83,7 +86,7 @@ export function SecretForm({ scope, name, known = [], onSaved }: SecretFormProps
       <div className="flex items-end gap-1">
         <Field
           name="value"
-          label={name ? t("new_value") : t("value")}
+          label={name && !fresh ? t("new_value") : t("value")}
           error={wrong.value ?? (name ? wrong.key : undefined)}
           type={shown ? "text" : "password"}
           autoComplete="off"
@@ -106,7 +109,7 @@ export function SecretForm({ scope, name, known = [], onSaved }: SecretFormProps
         </p>
       )}
       <Button type="submit" disabled={busy}>
-        {t(name ? "replace" : "add")}
+        {t(name && !fresh ? "replace" : "add")}
       </Button>
       {name === undefined && known.length > 0 && (
         <p className="text-xs text-muted">{t("same_name")}</p>
