@@ -1,5 +1,6 @@
 //! All wiring, on one page: from a checked configuration to a server, and back down.
 
+mod kubernetes;
 mod secrets;
 
 use std::io::Write as _;
@@ -84,6 +85,8 @@ pub enum AppError {
     Randomness,
     #[error("metrics cannot be registered")]
     Metrics(#[from] prometheus::Error),
+    #[error("agents cannot be run in a cluster")]
+    Kubernetes(#[from] kubernetes::KubernetesError),
     #[error("the address of the listener is unknown")]
     Listener(#[source] std::io::Error),
     #[error("the supervision tree gave up; the log says why")]
@@ -121,7 +124,7 @@ pub async fn run(
     let mut tree = Tree::start(ports, settings, &registry).await?;
 
     let admin_token = secrets::admin_token(&config)?;
-    let (hosting, agents, door) = agent_host(&config, &tree, &store, address)?;
+    let (hosting, agents, door) = agent_host(&config, &tree, &store, address).await?;
     let chat_files = chat_files(&config, &tree.directory()).await?;
     let kept = (store, chat_files);
     let app = shared(&config, &tree, kept, registry, admin_token, custody, hosting)?;
@@ -340,7 +343,7 @@ type Hosting = (Host, Addresses, Arc<dyn Backend>);
 
 /// Returns the host of the agents that this server runs itself, and the door for those in
 /// containers. Its work has not begun.
-fn agent_host(
+async fn agent_host(
     config: &Config,
     tree: &Tree,
     store: &Arc<dyn Store>,
@@ -354,6 +357,7 @@ fn agent_host(
             let (backend, door) = connected.map_err(AppError::Docker)?;
             (Arc::new(backend), Some(door))
         }
+        Provisioner::Kubernetes => (kubernetes::backend(config, addresses.clone()).await?, None),
         _ => {
             let backend = BuiltIn {
                 platform_url: format!("http://{}", reachable(address)),

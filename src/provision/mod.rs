@@ -12,8 +12,9 @@ mod built_in;
 mod demo;
 pub mod docker;
 mod host;
-mod installation;
+pub(crate) mod installation;
 mod keeper;
+mod kubernetes;
 mod launch;
 mod prepare;
 mod restarts;
@@ -31,6 +32,9 @@ pub use backend::{
 pub use built_in::BuiltIn;
 pub use demo::create_demo;
 pub use host::{Host, Refused, Work as HostWork};
+pub use kubernetes::{
+    ConnectError as KubernetesConnectError, KubernetesBackend, Settings as KubernetesSettings,
+};
 pub use launch::{Folders, Launch, Prepare, Wanted};
 pub use prepare::Preparer;
 pub use workspaces::{Runtime, Unreachable, Workspaces};
