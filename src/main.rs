@@ -9,6 +9,7 @@ use isomer::command;
 use isomer::control_plane::cli::ControlPlaneArgs;
 use isomer::hygiene;
 use isomer::keys::cli::KeysCommand;
+use isomer::provision::process::exec::{self, ExecArgs};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -35,6 +36,9 @@ enum Command {
     Verify,
     /// Print the description of the API that the server serves at /openapi.json.
     Openapi,
+    // Its help is on ExecArgs.
+    #[command(hide = true)]
+    ExecAgent(ExecArgs),
     /// Measure this machine: heartbeats beside a bare handler.
     #[command(subcommand)]
     Bench(BenchCommand),
@@ -43,9 +47,18 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     hygiene::harden();
+    // It becomes another program, or waits: without threads.
+    if let Command::ExecAgent(arguments) = arguments.command {
+        return exec::run(arguments);
+    }
     // The only error is that one is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // There may be many agents on one machine, and each waits most of its time.
+    let mut runtime = match &arguments.command {
+        Command::Agent(_) => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = match runtime.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("isomer: the asynchronous runtime did not start: {error}");
@@ -61,6 +74,7 @@ fn main() -> ExitCode {
             Command::Verify => command::verify().await,
             Command::Openapi => command::openapi(),
             Command::Bench(what) => command::bench(what).await,
+            Command::ExecAgent(_) => ExitCode::FAILURE,
         }
     })
 }

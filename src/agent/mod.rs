@@ -161,7 +161,7 @@ pub async fn run_announced(
     let agent = Arc::new(rpc::Agent::new(&config, &card)?);
     let platform = platform::Platform::new(&config, identity.workspace_id())?;
     info!(workspace_id = %identity.workspace_id(), url, name = config.name, "agent is serving");
-    if config.token_file.is_none() {
+    if config.token_file.is_none() && config.token.is_none() {
         warn!("no token file: after a restart this agent cannot come back as itself");
     }
 

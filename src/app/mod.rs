@@ -1,6 +1,7 @@
 //! All wiring, on one page: from a checked configuration to a server, and back down.
 
 mod kubernetes;
+mod provision;
 mod secrets;
 
 use std::io::Write as _;
@@ -26,7 +27,7 @@ use uuid::Uuid;
 use crate::a2a::card::Cards;
 use crate::chat_files::{ChatFiles, ChatFilesError};
 use crate::clock::SystemClock;
-use crate::config::{ApprovalsConfig, Config, LivenessConfig, Provisioner, StoreConfig};
+use crate::config::{ApprovalsConfig, Config, LivenessConfig, StoreConfig};
 use crate::egress::{Gate, HttpAgents};
 use crate::history::History;
 use crate::http;
@@ -44,8 +45,7 @@ use crate::keys::secrets::Secrets;
 use crate::keys::setup::{self, SetupError};
 use crate::lifecycle::Lifecycle;
 use crate::net::serve::serve;
-use crate::provision::docker::{DockerBackend, Door, Room};
-use crate::provision::{self, Addresses, Backend, BuiltIn, Host, HostWork, Preparer, Runtime};
+use crate::provision::docker::Room;
 use crate::redis::{LocalMirror, LocalRelay, RedisError, RedisMirror, RedisRelay};
 use crate::store::postgres::{ConnectError, PgStore};
 use crate::store::sqlite::{OpenError, SqliteStore};
@@ -79,8 +79,8 @@ pub enum AppError {
     Keys(#[from] SetupError),
     #[error("chat files cannot be kept")]
     ChatFiles(#[from] ChatFilesError),
-    #[error("nothing can be kept for agents in containers")]
-    Docker(#[source] std::io::Error),
+    #[error("agents cannot be run")]
+    Provisioner(#[source] std::io::Error),
     #[error("the system gives no randomness")]
     Randomness,
     #[error("metrics cannot be registered")]
@@ -124,10 +124,12 @@ pub async fn run(
     let mut tree = Tree::start(ports, settings, &registry).await?;
 
     let admin_token = secrets::admin_token(&config)?;
-    let (hosting, agents, door) = agent_host(&config, &tree, &store, address).await?;
+    let values = Secrets::new(custody.vault().clone(), custody.clone(), Arc::new(SystemClock));
+    let parts = (tree.directory(), tree.tokens(), Arc::clone(&store), values.clone());
+    let (hosting, agents, door) = provision::agent_host(&config, parts, reachable(address)).await?;
     let chat_files = chat_files(&config, &tree.directory()).await?;
     let kept = (store, chat_files);
-    let app = shared(&config, &tree, kept, registry, admin_token, custody, hosting)?;
+    let app = shared(&config, &tree, kept, registry, admin_token, custody, values, hosting)?;
     tree.mailroom().employ(Arc::new(HttpCourier::new(app.clone())));
     let readiness = app.readiness.clone();
     let stopping = app.stopping.clone();
@@ -293,7 +295,8 @@ fn shared(
     registry: Registry,
     admin_token: SecretString,
     custody: Custody,
-    (host, hosted_at, backend): Hosting,
+    secrets: Secrets,
+    (host, hosted_at, backend): provision::Hosting,
 ) -> Result<App, AppError> {
     let external = config.platform.external_platform_url.as_deref().unwrap_or_default();
     let secure = external.starts_with("https://");
@@ -311,7 +314,7 @@ fn shared(
         agents: Arc::new(HttpAgents::default()),
         gate: Gate::default(),
         cards: Cards::new(config.card_keys.clone()),
-        secrets: Secrets::new(custody.vault().clone(), custody.clone(), Arc::new(SystemClock)),
+        secrets,
         custody,
         rotating: Arc::default(),
         chat_files,
@@ -338,49 +341,12 @@ async fn chat_files(config: &Config, directory: &Directory) -> Result<ChatFiles,
     ChatFiles::open(&config.data_dir, config.chat_files_limit, exists).await
 }
 
-/// The host of the agents that this server runs itself, and where they listen.
-type Hosting = (Host, Addresses, Arc<dyn Backend>);
-
-/// Returns the host of the agents that this server runs itself, and the door for those in
-/// containers. Its work has not begun.
-async fn agent_host(
-    config: &Config,
-    tree: &Tree,
-    store: &Arc<dyn Store>,
-    address: SocketAddr,
-) -> Result<(Hosting, HostWork, Option<Door>), AppError> {
-    let addresses = Addresses::default();
-    let workspaces = Runtime { directory: tree.directory(), store: Arc::clone(store) };
-    let (backend, door): (Arc<dyn Backend>, _) = match config.provision.provisioner {
-        Provisioner::Docker => {
-            let connected = DockerBackend::connect(config, addresses.clone());
-            let (backend, door) = connected.map_err(AppError::Docker)?;
-            (Arc::new(backend), Some(door))
-        }
-        Provisioner::Kubernetes => (kubernetes::backend(config, addresses.clone()).await?, None),
-        _ => {
-            let backend = BuiltIn {
-                platform_url: format!("http://{}", reachable(address)),
-                folder: config.data_dir.join("agents"),
-                tokens: tree.tokens(),
-                addresses: addresses.clone(),
-            };
-            (Arc::new(backend), None)
-        }
-    };
-    let prepare = Preparer { config: config.provision.clone(), data_dir: config.data_dir.clone() };
-    let limit = config.provision.limit;
-    let (host, work) =
-        Host::new(Arc::new(workspaces), Arc::clone(&backend), Arc::new(prepare), limit);
-    Ok(((host, addresses, backend), work, door))
-}
-
 /// Two agents in an empty database, so that a first look finds something alive.
 async fn create_demo(config: &Config, empty: bool, directory: &Directory) {
     if !config.demo || !empty || config.provision.limit == 0 {
         return;
     }
-    if let Err(error) = provision::create_demo(directory).await {
+    if let Err(error) = crate::provision::create_demo(directory).await {
         warn!(error = %isomer_actors::chain_of(&error), "the demo agents could not be created");
     }
 }

@@ -66,7 +66,16 @@ pub struct Launch {
     pub token: SecretString,
 }
 
+/// The variable, and the name in the file of secrets, of [`Launch::token`].
+pub const TOKEN: &str = "WORKSPACE_AUTH_TOKEN";
+
 impl Launch {
+    /// Returns what only the agent may see, by name: its secrets and its token, which is no secret's name.
+    pub fn confidential(&self) -> impl Iterator<Item = (&str, &SecretString)> {
+        let secrets = self.secrets.iter().map(|(name, value)| (name.as_str(), value));
+        secrets.chain([(TOKEN, &self.token)])
+    }
+
     /// Returns the names of all that the agent is given.
     pub fn names(&self) -> BTreeSet<&str> {
         self.variables.keys().chain(self.secrets.keys()).map(String::as_str).collect()

@@ -3,20 +3,24 @@
 //!
 //! [`Host`] keeps one [`keeper`] for every workspace that this server runs; a keeper starts its
 //! agent through a [`Backend`], tells the runtime when it ended, and starts it again as
-//! [`restarts`] says. The built-in agent in this process ([`built_in`]) is one backend; processes,
-//! containers and pods are others, which need know nothing of the rest.
+//! [`restarts`] says. Child processes ([`process`]) are one backend,
+//! containers ([`docker`]) and a cluster's pods ([`kubernetes`]) others; they need know nothing of the rest.
 
 mod addresses;
 mod backend;
-mod built_in;
 mod demo;
 pub mod docker;
+#[cfg(test)]
+mod fixtures;
+mod folder;
 mod host;
-pub(crate) mod installation;
+mod installation;
 mod keeper;
 mod kubernetes;
 mod launch;
+mod nothing;
 mod prepare;
+pub mod process;
 mod restarts;
 #[cfg(test)]
 mod tests;
@@ -29,14 +33,16 @@ pub use addresses::Addresses;
 pub use backend::{
     Backend, Ended, Failure, LogRange, Logs, Terminal, TerminalInput, TerminalSize, Unavailable,
 };
-pub use built_in::BuiltIn;
 pub use demo::create_demo;
 pub use host::{Host, Refused, Work as HostWork};
+pub use installation::Installation;
 pub use kubernetes::{
     ConnectError as KubernetesConnectError, KubernetesBackend, Settings as KubernetesSettings,
 };
-pub use launch::{Folders, Launch, Prepare, Wanted};
-pub use prepare::Preparer;
+pub use launch::{Folders, Launch, Prepare, TOKEN, Wanted};
+pub use nothing::Nothing;
+pub use prepare::{Preparer, secrets_json};
+pub use process::{ProcessBackend, ProcessSettings};
 pub use workspaces::{Runtime, Unreachable, Workspaces};
 
 /// Between an agent that somebody stopped and its next start: long enough to be seen.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::net::TcpStream;
 
 use crate::in_both_modes;
@@ -61,12 +61,10 @@ async fn a_hosted_agent_comes_online_by_itself(mode: Mode) {
     let reply = Client::new(&url, None).post("", message).await.expect(200);
     assert!(reply["result"].to_string().contains("hello"), "{reply}");
     // Its token is its own, and private.
-    let file = server.folder.path().join(format!("data/agents/{id}.json"));
-    let stored: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
-    let token = stored["auth_token"].as_str().unwrap();
+    let token = &server.agent_token(&id);
     server.bearer(token).get(&format!("/workspaces/{id}/state")).await.expect(200);
     server.bearer(token).get("/workspaces").await.expect(401);
-    assert!(!server.log().contains(token));
+    assert!(!server.log().contains(token.as_str()));
 }
 
 async fn a_stopped_agent_comes_back_before_everybodys_eyes(mode: Mode) {
@@ -127,8 +125,8 @@ async fn a_removed_workspace_ends_its_agent(mode: Mode) {
 
     admin.delete(&format!("/workspaces/{parent}?confirm=true")).await.expect(200);
     closed(&below).await;
-    let file = server.folder.path().join(format!("data/agents/{child}.json"));
-    eventually("removed token file", SOON, || async { (!file.exists()).then_some(()) }).await;
+    let files = server.files(&child);
+    eventually("removed files", SOON, || async { (!files.exists()).then_some(()) }).await;
     admin.post(&format!("/workspaces/{retired}/forward"), json!({"to": heir})).await.expect(200);
     closed(&old).await;
     assert!(is_listening(&new).await, "the others stay");
@@ -153,7 +151,7 @@ async fn agents_come_back_with_a_killed_server(mode: Mode) {
     online(&admin, &grace).await;
     server.kill();
     // One has lost its token: it gets another.
-    std::fs::remove_file(server.folder.path().join(format!("data/agents/{grace}.json"))).unwrap();
+    std::fs::remove_file(server.files(&grace).join("configs/.auth_token")).unwrap();
     server.restart();
     let admin = server.admin();
     for id in [&ada, &grace] {
@@ -222,9 +220,9 @@ async fn an_agent_that_cannot_start_is_given_up_with_the_reason() {
     let id = create(&admin, "Ada").await;
     online(&admin, &id).await;
     server.kill();
-    let file = server.folder.path().join(format!("data/agents/{id}.json"));
-    let kept = std::fs::read(&file).unwrap();
-    std::fs::write(&file, "not json").unwrap();
+    let file = server.files(&id).join("configs/.auth_token");
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
     server.restart();
     let admin = server.admin();
     let failed = eventually("failed workspace", Duration::from_secs(20), || async {
@@ -234,10 +232,10 @@ async fn an_agent_that_cannot_start_is_given_up_with_the_reason() {
     .await;
     let reason = failed["last_sample_error"].as_str().unwrap();
     assert!(reason.contains("token file"), "{reason}");
-    assert!(!reason.contains("agents/"), "no paths: {reason}");
+    assert!(!reason.contains("configs"), "no paths: {reason}");
     assert_eq!(admin.kinds(&id).await.last().unwrap(), "WORKSPACE_PROVISION_FAILED");
 
-    std::fs::write(&file, kept).unwrap();
+    std::fs::remove_dir(&file).unwrap();
     admin.post(&format!("/workspaces/{id}/restart"), json!({})).await.expect(200);
     online(&admin, &id).await;
 }

@@ -24,6 +24,7 @@ mod messages;
 mod openapi;
 mod organisation;
 mod page;
+mod processes;
 mod redis_adapters;
 mod schema_page;
 mod sdk_agents;

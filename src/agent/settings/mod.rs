@@ -3,6 +3,7 @@
 //! Secrets come from the environment alone: a command line is visible to
 //! every process of the machine.
 
+mod secrets_file;
 mod source;
 
 use std::ffi::OsString;
@@ -37,7 +38,8 @@ const A_BEAT: &str = "seconds from 0.05 to 3600";
 /// A flag wins over its environment variable. Secrets are read from the
 /// environment alone: WORKSPACE_AUTH_TOKEN (this workspace's own token),
 /// ISOMER_JOIN_TOKEN (an admin, organisation or join token, to register with),
-/// OPENAI_API_KEY (to answer through a model instead of an echo).
+/// OPENAI_API_KEY (to answer through a model instead of an echo), or from the JSON
+/// object of names and values in the file that ISOMER_SECRETS_FILE names.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct AgentArgs {
     /// This agent's workspace [env: WORKSPACE_ID; default: the token file's, else a new one]
@@ -91,7 +93,8 @@ impl TryFrom<AgentArgs> for AgentConfig {
 
     /// Reads what the flags leave open from the process environment.
     fn try_from(args: AgentArgs) -> Result<Self, SettingError> {
-        from_sources(args, |name| std::env::var_os(name))
+        let handed = secrets_file::read(std::env::var_os(secrets_file::VARIABLE))?;
+        from_sources(args, |name| std::env::var_os(name).or_else(|| handed.get(name)))
     }
 }
 

@@ -4,16 +4,13 @@
 //! A tmpfs of the container itself exists only once its agent runs, and the engine cannot write into one. So
 //! the files lie in `/dev/shm`, which is a tmpfs on every Linux, before the agent starts.
 
-use std::collections::BTreeMap;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use isomer_actors::domain::ids::WorkspaceId;
-use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
 use super::spec::SECRETS_FILE;
 
@@ -48,15 +45,12 @@ impl SecretsFolder {
     ///
     /// # Errors
     /// What the system says; the former ones may be there still.
-    pub fn put(&self, id: WorkspaceId, all: &BTreeMap<&str, &SecretString>) -> io::Result<PathBuf> {
+    pub fn put(&self, id: WorkspaceId, bytes: &[u8]) -> io::Result<PathBuf> {
         let folder = self.0.join(id.to_string());
         private(&folder)?;
-        let plain: BTreeMap<_, _> =
-            all.iter().map(|(name, value)| (*name, value.expose_secret())).collect();
-        let text = Zeroizing::new(serde_json::to_vec(&plain)?);
         let draft = folder.join(format!(".{}", Uuid::new_v4()));
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-        file.write_all(&text)?;
+        file.write_all(bytes)?;
         std::fs::rename(draft, folder.join(SECRETS_FILE))?;
         Ok(folder)
     }
@@ -118,9 +112,9 @@ mod tests {
     #[test]
     fn secrets_lie_in_memory_and_are_private() {
         let (folder, id, other) = (folder(), WorkspaceId::random(), WorkspaceId::random());
-        let value = SecretString::from("open sesame");
-        let own = folder.put(id, &BTreeMap::from([("KEY", &value)])).unwrap();
-        folder.put(other, &BTreeMap::new()).unwrap();
+        let own = folder.put(id, b"{}").unwrap();
+        folder.put(id, b"{\"KEY\":\"open sesame\"}").unwrap();
+        folder.put(other, b"{}").unwrap();
         let file = own.join(SECRETS_FILE);
         assert_eq!(std::fs::read_to_string(&file).unwrap(), r#"{"KEY":"open sesame"}"#);
         assert_eq!(std::fs::metadata(&file).unwrap().mode() & 0o777, 0o600);

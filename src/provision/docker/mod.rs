@@ -32,9 +32,10 @@ pub use network::{Door, Room};
 use self::engine::{Engine, EngineError};
 use self::memory::SecretsFolder;
 use self::network::Platform;
+use super::folder::Folder;
 use super::{
-    Addresses, Backend, Ended, Failure, Launch, LogRange, Logs, Terminal, TerminalSize,
-    Unavailable, installation,
+    Addresses, Backend, Ended, Failure, Installation, Launch, LogRange, Logs, Terminal,
+    TerminalSize, Unavailable,
 };
 use crate::config::{Config, ProvisionConfig};
 
@@ -42,14 +43,15 @@ use crate::config::{Config, ProvisionConfig};
 const NAME: &str = "docker";
 /// The file with the key of the digests that containers carry.
 const KEY_FILE: &str = "docker-key";
+const KEY_BYTES: usize = 32;
 
 /// Runs agents in containers.
 #[derive(Debug)]
 pub struct DockerBackend {
     engine: Arc<Engine>,
     config: ProvisionConfig,
-    installation: Uuid,
-    key: Zeroizing<String>,
+    installation: Installation,
+    key: Zeroizing<Vec<u8>>,
     /// Where secrets are put that are given by file.
     memory: Option<SecretsFolder>,
     addresses: Addresses,
@@ -65,17 +67,16 @@ impl DockerBackend {
     /// # Errors
     /// The data folder or the folder for secrets cannot be used.
     pub fn connect(config: &Config, addresses: Addresses) -> io::Result<(Self, Door)> {
-        let installation = installation::id(&config.data_dir)?;
-        let fresh = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
-        let key = Zeroizing::new(installation::kept(&config.data_dir, KEY_FILE, fresh)?);
+        let installation = Installation::open(&config.data_dir)?;
+        let key = key(&Folder::open(&config.data_dir)?)?;
         let by_file = config.provision.secrets_in_file;
-        let memory = by_file.then(|| SecretsFolder::open(installation)).transpose()?;
+        let memory = by_file.then(|| SecretsFolder::open(installation.id())).transpose()?;
         let given = config.platform.platform_url.clone().map(Ok);
         let (sender, platform) = watch::channel(given);
         let engine = Arc::new(Engine::new(config.provision.docker_socket.clone()));
         let door = Door {
             engine: Arc::clone(&engine),
-            installation,
+            installation: installation.id(),
             platform: sender,
             open_to_all: config.auth.dev_mode,
         };
@@ -87,7 +88,7 @@ impl DockerBackend {
     /// Returns the container of a workspace, if there is one and it is ours.
     async fn own(&self, id: WorkspaceId) -> Result<Option<Own>, EngineError> {
         match self.engine.inspect(&spec::name(id)).await {
-            Ok(found) => Ok(Own::of(found).filter(|own| own.is(self.installation, id))),
+            Ok(found) => Ok(Own::of(found).filter(|own| own.is(self.installation.id(), id))),
             Err(EngineError::Missing(_)) => Ok(None),
             Err(error) => Err(error),
         }
@@ -155,7 +156,11 @@ impl Backend for DockerBackend {
     }
 
     async fn reap(&self, wanted: &BTreeSet<WorkspaceId>) -> Result<usize, Unavailable> {
-        let installation = self.installation.to_string();
+        if !self.installation.alone() {
+            // What looks like nobody's may be the other server's.
+            return Ok(0);
+        }
+        let installation = self.installation.id().to_string();
         let ours = self.engine.labelled(spec::INSTALLATION, &installation).await;
         let mut reaped = 0;
         for container in ours.map_err(unavailable)? {
@@ -186,6 +191,18 @@ impl Backend for DockerBackend {
         let own = self.running(id).await?;
         terminal::open(Arc::clone(&self.engine), own.id, size).await.map_err(unavailable)
     }
+}
+
+/// Returns the key of the digests; the first time, one is made. One that others could guess would let
+/// them find out secrets from the digests.
+fn key(folder: &Folder) -> io::Result<Zeroizing<Vec<u8>>> {
+    if let Some(key) = folder.read(KEY_FILE, KEY_BYTES as u64)? {
+        return Ok(Zeroizing::new(key));
+    }
+    let mut key = Zeroizing::new(vec![0; KEY_BYTES]);
+    getrandom::fill(&mut key).map_err(io::Error::other)?;
+    folder.replace(KEY_FILE, &key)?;
+    Ok(key)
 }
 
 /// A container as the engine sees it.

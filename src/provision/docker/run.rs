@@ -12,7 +12,7 @@ use super::engine::EngineError;
 use super::network::{self, ASK_AGAIN};
 use super::spec::{self, EXPOSED, PORT_LABEL, SPEC, Spec, Surroundings};
 use super::{DockerBackend, Own, terminal};
-use crate::provision::{Failure, Launch, tiers};
+use crate::provision::{Failure, Launch, secrets_json, tiers};
 
 /// How long an agent may take to end well.
 const GRACE: Duration = Duration::from_secs(5);
@@ -99,7 +99,7 @@ impl DockerBackend {
         let folder = match self.memory.clone() {
             Some(memory) => {
                 let run = launch.clone();
-                let put = move || memory.put(run.agent.id, &spec::given(&run));
+                let put = move || memory.put(run.agent.id, &secrets_json(&run)?);
                 let put = tokio::task::spawn_blocking(put).await.map_err(std::io::Error::other);
                 Some(put.and_then(|put| put).map_err(|error| {
                     warn!(workspace_id = %launch.agent.id, %error, "secrets could not be put into memory");
@@ -118,13 +118,13 @@ impl DockerBackend {
         }
         let around = Surroundings {
             platform_url: self.platform_url().await?,
-            installation: self.installation,
+            installation: self.installation.id(),
             tiers: self.config.tiers,
             processors: self.processors().await,
             user: (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw()),
             socket: self.engine.socket().to_owned(),
         };
-        spec::describe(launch, &around, folder.as_deref(), self.key.as_bytes())
+        spec::describe(launch, &around, folder.as_deref(), &self.key)
     }
 
     async fn platform_url(&self) -> Result<String, Failure> {
@@ -218,7 +218,7 @@ impl DockerBackend {
             Err(error) => return Err(Trouble::Away(error)),
         };
         let Some(own) = found else { return self.begin(id, spec).await };
-        if !own.is(self.installation, id) {
+        if !own.is(self.installation.id(), id) {
             return Err(Failure::hopeless(format!(
                 "a container that is not this installation's has the name {}",
                 spec.name
@@ -266,7 +266,9 @@ impl DockerBackend {
             Ok(()) => return Ok(()),
             Err(EngineError::Missing(message)) if message.contains("network") => {
                 warn!(workspace_id = %id, message, "the network of containers is gone; making it again");
-                network::ensure(&self.engine, self.installation).await.map_err(Trouble::Away)?;
+                network::ensure(&self.engine, self.installation.id())
+                    .await
+                    .map_err(Trouble::Away)?;
             }
             Err(error) => return Err(refused(id, error)),
         }

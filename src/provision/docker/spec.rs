@@ -10,7 +10,7 @@ use bollard::models::{
 use hmac::{Hmac, KeyInit, Mac};
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::record::Access;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use sha2::Sha256;
 use uuid::Uuid;
 
@@ -111,7 +111,7 @@ pub fn describe(
         }),
         ..ContainerCreateBody::default()
     };
-    let digest = digest(&body, &given(launch), key);
+    let digest = digest(&body, launch, key);
     body.labels = Some(HashMap::from([
         (MANAGED.to_owned(), "true".to_owned()),
         (INSTALLATION.to_owned(), around.installation.to_string()),
@@ -199,15 +199,6 @@ fn bind(source: &Path, target: &str, read_only: bool) -> Mount {
     }
 }
 
-/// Returns what the agent is given that nobody else may see: its secrets and its token.
-pub fn given(launch: &Launch) -> BTreeMap<&str, &SecretString> {
-    let token = Some(("WORKSPACE_AUTH_TOKEN", &launch.token));
-    let token = token.filter(|(_, token)| !token.expose_secret().is_empty());
-    let secrets = launch.secrets.iter().map(|(name, value)| (name.as_str(), value));
-    let open = |name: &str| launch.variables.contains_key(name);
-    secrets.filter(|(name, _)| !open(name)).chain(token).collect()
-}
-
 /// Variables win over secrets, and what is so only in a container over both.
 fn environment(
     launch: &Launch,
@@ -220,7 +211,7 @@ fn environment(
         let file = format!("{SECRETS_FOLDER}/{SECRETS_FILE}");
         all.insert("ISOMER_SECRETS_FILE".to_owned(), file);
     } else {
-        let given = given(launch).into_iter();
+        let given = launch.confidential().filter(|(_, value)| !value.expose_secret().is_empty());
         all.extend(given.map(|(name, value)| (name.to_owned(), value.expose_secret().to_owned())));
     }
     all.extend(launch.variables.clone());
@@ -260,7 +251,7 @@ pub fn with_port(body: &mut ContainerCreateBody, port: u16) {
 }
 
 /// Tells two descriptions apart, and nothing else of them to whoever has no key.
-fn digest(body: &ContainerCreateBody, given: &BTreeMap<&str, &SecretString>, key: &[u8]) -> String {
+fn digest(body: &ContainerCreateBody, launch: &Launch, key: &[u8]) -> String {
     #[expect(clippy::expect_used, reason = "HMAC takes keys of every length")]
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any key");
     // A value, because its maps are sorted.
@@ -270,7 +261,7 @@ fn digest(body: &ContainerCreateBody, given: &BTreeMap<&str, &SecretString>, key
         mac.update(bytes);
     };
     part(body.as_bytes());
-    for (name, value) in given {
+    for (name, value) in launch.confidential() {
         part(name.as_bytes());
         part(value.expose_secret().as_bytes());
     }

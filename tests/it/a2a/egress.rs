@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::serve::ListenerExt as _;
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::Barrier;
 
 use super::{bare, hosted, path};
@@ -53,9 +53,7 @@ async fn forbidden_addresses_are_refused_when_sending(mode: Mode) {
     let ada = hosted(&admin, "Ada").await;
     send(&admin, &ada, &[]).await.expect(200);
     let url = format!("http://localhost:{}", inside.port);
-    let file = server.folder.path().join(format!("data/agents/{ada}.json"));
-    let stored: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
-    let agent = server.bearer(stored["auth_token"].as_str().unwrap());
+    let agent = server.bearer(&server.agent_token(&ada));
     let body = json!({"id": ada, "url": url, "agent_card": {"name": "Ada"}});
     agent.post("/registry/register", body).await.expect(200);
     send(&admin, &ada, &[]).await.expect(502);

@@ -34,6 +34,7 @@ pub struct Server {
     pub folder: TempDir,
     variables: BTreeMap<String, String>,
     pub mode: Mode,
+    kept: Vec<TempDir>,
 }
 
 impl Server {
@@ -63,7 +64,7 @@ impl Server {
         }
         let (child, link) = spawn(&variables, folder.path());
         let address = link.split("/login").next().unwrap().to_owned();
-        Self { child, address, link, folder, variables, mode }
+        Self { child, address, link, folder, variables, mode, kept: Vec::new() }
     }
 
     /// Returns a client without credentials.
@@ -206,6 +207,21 @@ impl Server {
 
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("stderr")).unwrap_or_default()
+    }
+
+    /// Keeps a folder as long as the server.
+    pub fn keep(&mut self, folder: TempDir) {
+        self.kept.push(folder);
+    }
+
+    /// Returns where the files of a workspace lie.
+    pub fn files(&self, id: &str) -> std::path::PathBuf {
+        Path::new(&self.variables["ISOMER_DATA_DIR"]).join("workspaces").join(id)
+    }
+
+    /// Returns the token that the agent of a workspace was given.
+    pub fn agent_token(&self, id: &str) -> String {
+        std::fs::read_to_string(self.files(id).join("configs/.auth_token")).unwrap()
     }
 
     pub fn redis_url(&self) -> Option<&str> {
