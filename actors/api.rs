@@ -110,13 +110,28 @@ pub struct AgentChanged {
 /// What whoever runs a workspace's agent says of it (contract 01 §9).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunReport {
-    /// It is about to be started, again or after a failure.
+    /// It is about to be started, again or after a failure. Changes nothing of what rests.
     Starting,
+    /// Somebody wants it started anew, whatever its status.
+    Wanted,
     /// It ended.
     Ended,
-    /// It is not started again: it ended too often, or cannot be started. Said after `Ended`. The
-    /// text is shown to people; `missing` names the variables that it needs and nobody set.
-    GivenUp { error: String, missing: Vec<String> },
+    /// It has ended for hibernation.
+    Asleep,
+    /// It is not started again: it ended too often, or cannot be started. Said after `Ended`.
+    GivenUp(GivenUp),
+    /// Whoever watched over its start from outside says that it failed (contract 01 §8).
+    BootstrapFailed { error: String, log_tail: String },
+}
+
+/// Why an agent is not started again. The texts are shown to people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GivenUp {
+    pub error: String,
+    /// The variables that it needs and nobody set.
+    pub missing: Vec<String>,
+    /// The last lines that it wrote, less its secrets.
+    pub log_tail: String,
 }
 
 /// What a deletion should do besides removing.
@@ -135,6 +150,17 @@ pub enum Removal {
     Removed { cascade_deleted: usize },
     /// There are children, and the caller did not confirm.
     ConfirmationRequired { children: Vec<WorkspaceId> },
+}
+
+/// What became of a hibernation that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hibernation {
+    /// It is claimed: `hibernating`.
+    Claimed,
+    /// It is neither online nor degraded.
+    NotAwake,
+    /// It works on so many tasks.
+    Working { active_tasks: i32 },
 }
 
 /// What is known of a workspace without asking its actor or the store.
@@ -198,6 +224,12 @@ pub enum RuntimeError {
     TokensRevoked,
     #[error("unknown workspaces may not register themselves")]
     MayNotCreate,
+    /// Its agent was ended on purpose, and this server runs it: a stray one may not revive it.
+    #[error("the workspace is {}", .0.as_str())]
+    Resting(Status),
+    /// It has a paused ancestor, of this name.
+    #[error("parent workspace \"{0}\" is paused — resume it first")]
+    PausedAbove(String),
     /// Its messages are pushed, so its agent must say where to.
     #[error("it is required")]
     UrlRequired,

@@ -5,9 +5,13 @@
 //! also when the caller goes away.
 
 mod delegations;
+mod lifecycle;
 mod record;
 mod report;
 mod structure;
+mod trees;
+
+pub use self::trees::{Beside, Planned};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -109,6 +113,11 @@ impl Directory {
     /// Returns the children of a workspace that are not removed.
     pub fn children(&self, id: WorkspaceId) -> Vec<WorkspaceId> {
         self.context.indexes.hierarchy.read().children(id)
+    }
+
+    /// Returns everything below a workspace, removed or not.
+    pub fn descendants(&self, id: WorkspaceId) -> Vec<WorkspaceId> {
+        self.context.indexes.hierarchy.read().descendants(id)
     }
 
     /// Checks that `parent` may become the parent of `id`.

@@ -5,8 +5,10 @@
 //! next message. Heartbeats live in the published cell and are written behind.
 
 mod decide;
+mod runs;
 
 pub(crate) use self::decide::{registered, stored_card};
+pub(crate) use self::runs::{claimed, paused, wanted};
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -209,7 +211,7 @@ impl WorkspaceActor {
         let decide = |held: &Held| {
             let live = self.cell.live_tokens.load(Ordering::Acquire);
             let had = self.cell.had_tokens.load(Ordering::Relaxed);
-            decide::register(held, &registration, live, had)
+            decide::register(held, &registration, live, had, self.cell.is_hosted())
         };
         let registered = self.change(state, decide).await?;
         self.context.indexes.renew(&self.cell);
@@ -251,7 +253,7 @@ impl WorkspaceActor {
     }
 
     async fn run(&self, report: &RunReport, state: &mut State) -> Result<bool, Failure> {
-        let changed = self.change(state, |held| decide::run(held, report)).await?;
+        let changed = self.change(state, |held| runs::run(held, report)).await?;
         if changed {
             let _ = self.context.mirror.cast(MirrorMsg::Clear(self.cell.id));
         }
@@ -339,7 +341,9 @@ impl WorkspaceActor {
 
     /// Returns the row, loading it if needed.
     async fn held<'a>(&self, state: &'a mut State) -> Result<&'a Held, Failure> {
-        if state.held.is_none() {
+        // Somebody else's change is published before this actor is told to load it.
+        let status = self.cell.status();
+        if state.held.as_ref().is_none_or(|held| held.record.status != status) {
             let load = self.context.store.load(self.cell.id);
             let loaded = match tokio::time::timeout(LOAD_LIMIT, load).await {
                 Ok(Ok(loaded)) => loaded,

@@ -24,4 +24,5 @@ pub mod provision;
 pub mod redis;
 pub mod store;
 pub mod telemetry;
+pub mod templates;
 pub mod verify;

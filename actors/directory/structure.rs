@@ -305,14 +305,14 @@ impl Directory {
         }
     }
 
-    fn locate(&self, id: WorkspaceId, url: &str) {
+    pub(super) fn locate(&self, id: WorkspaceId, url: &str) {
         let (url, internal_url) = (url.to_owned(), url.to_owned());
         let _ = self.context.mirror.cast(MirrorMsg::Located { id, url, internal_url });
     }
 }
 
 /// Returns the first row of a new workspace, its event, and the token that goes with it.
-fn born(
+pub(super) fn born(
     new: &NewWorkspace,
     at: chrono::DateTime<chrono::Utc>,
 ) -> (Record, Draft, Option<crate::domain::token::NewToken>) {

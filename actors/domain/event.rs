@@ -15,7 +15,15 @@ pub mod recorded {
     pub const WORKSPACE_OFFLINE: &str = "WORKSPACE_OFFLINE";
     pub const WORKSPACE_DEGRADED: &str = "WORKSPACE_DEGRADED";
     pub const WORKSPACE_PROVISION_FAILED: &str = "WORKSPACE_PROVISION_FAILED";
+    pub const WORKSPACE_PAUSED: &str = "WORKSPACE_PAUSED";
+    /// Ours: hibernation has begun, its agent is being ended.
+    pub const WORKSPACE_HIBERNATING: &str = "WORKSPACE_HIBERNATING";
+    pub const WORKSPACE_HIBERNATED: &str = "WORKSPACE_HIBERNATED";
+    /// Ours: an agent of tier 3 or 4 is about to be started with the rights of its host.
+    pub const WORKSPACE_PRIVILEGED_START: &str = "WORKSPACE_PRIVILEGED_START";
     pub const WORKSPACE_REMOVED: &str = "WORKSPACE_REMOVED";
+    pub const WORKSPACE_EXPANDED: &str = "WORKSPACE_EXPANDED";
+    pub const WORKSPACE_COLLAPSED: &str = "WORKSPACE_COLLAPSED";
     /// Documented by the contract and never sent there; design §7.
     pub const WORKSPACE_MOVED: &str = "WORKSPACE_MOVED";
     /// Ours: fields other than status, parent and card changed.

@@ -111,6 +111,11 @@ impl Hierarchy {
         self.ancestors(id).any(|up| up == above)
     }
 
+    /// Returns the ancestors of `id`, the nearest first.
+    pub fn above(&self, id: WorkspaceId) -> Vec<WorkspaceId> {
+        self.ancestors(id).collect()
+    }
+
     /// Returns the direct relations of `id`, in no particular order.
     pub fn peers(&self, id: WorkspaceId) -> Peers {
         let Some(node) = self.nodes.get(&id) else {

@@ -54,8 +54,12 @@ pub enum Trigger {
     Exited,
     /// Provisioning failed or took too long, or an agent that kept ending was given up.
     ProvisionFailed,
-    /// A restart, resume or wake-up began.
+    /// A restart, resume or wake-up that somebody asked for began.
     Provision,
+    /// The same of an external workspace: nobody here starts its agent.
+    Await,
+    /// Whoever runs the agent is about to start it by itself. Never lifts what was put to rest.
+    Starting,
     /// A person paused it.
     Pause,
     /// Hibernation claimed it; its agent is being stopped.
@@ -88,6 +92,9 @@ impl Status {
             (Removed, _) | (_, Trigger::Remove) => Removed,
             (_, Trigger::Register) => Online,
             (_, Trigger::Provision) => Provisioning,
+            (_, Trigger::Await) => AwaitingAgent,
+            (resting, Trigger::Starting) if resting.is_resting() => resting,
+            (_, Trigger::Starting) => Provisioning,
             (_, Trigger::Pause) => Paused,
             (Provisioning | AwaitingAgent | Offline, Trigger::Beat(_)) => Online,
             (Online, Trigger::Beat(Health::Sick)) => Degraded,
@@ -103,6 +110,11 @@ impl Status {
     /// Returns whether the workspace has an actor of its own (design §2).
     pub fn is_live(self) -> bool {
         matches!(self, Self::Provisioning | Self::Online | Self::Degraded)
+    }
+
+    /// Returns whether its agent was ended on purpose: by a person, or for idleness.
+    pub fn is_resting(self) -> bool {
+        matches!(self, Self::Paused | Self::Hibernating | Self::Hibernated)
     }
 
     /// Returns whether silence is judged in this status.
@@ -140,7 +152,7 @@ mod tests {
 
     use super::*;
 
-    const TRIGGERS: [Trigger; 12] = [
+    const TRIGGERS: [Trigger; 14] = [
         Trigger::Register,
         Trigger::Beat(Health::Sick),
         Trigger::Beat(Health::Unclear),
@@ -149,6 +161,8 @@ mod tests {
         Trigger::Exited,
         Trigger::ProvisionFailed,
         Trigger::Provision,
+        Trigger::Await,
+        Trigger::Starting,
         Trigger::Pause,
         Trigger::Hibernate,
         Trigger::Asleep,
@@ -197,6 +211,27 @@ mod tests {
                 let end = beats.iter().fold(stopped, |s, h| s.after(Trigger::Beat(*h)));
                 prop_assert_eq!(end, stopped);
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn only_somebody_who_asks_lifts_what_rests(
+            status in proptest::sample::select(vec![
+                Status::Paused, Status::Hibernating, Status::Hibernated]),
+            path in proptest::collection::vec(triggers(), 0..20),
+        ) {
+            let asked = |t: &Trigger| matches!(
+                t, Trigger::Register | Trigger::Provision | Trigger::Await | Trigger::Remove);
+            let end = path.into_iter().filter(|t| !asked(t)).fold(status, Status::after);
+            prop_assert!(end.is_resting(), "{end:?}");
+        }
+
+        #[test]
+        fn an_automatic_start_is_never_of_what_rests(status in statuses()) {
+            let after = status.after(Trigger::Starting);
+            let stays = status.is_resting() || status == Status::Removed;
+            prop_assert_eq!(after, if stays { status } else { Status::Provisioning });
         }
     }
 

@@ -19,6 +19,27 @@ pub fn preview(text: &str, max_bytes: usize) -> String {
     shown
 }
 
+/// Returns what a person reads of a text that a program wrote: without control characters other than
+/// line ends and tabs, without sequences that colour terminals; the last `max_bytes` bytes at most.
+pub fn printable(text: &str, max_bytes: usize) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '\u{1b}' if characters.peek() == Some(&'[') => {
+                characters.next();
+                // The sequence ends at its first letter or sign.
+                while characters.next().is_some_and(|c| !('\u{40}'..='\u{7e}').contains(&c)) {}
+            }
+            '\n' | '\t' => shown.push(character),
+            _ if character.is_control() => {}
+            _ => shown.push(character),
+        }
+    }
+    let from = shown.ceil_char_boundary(shown.len().saturating_sub(max_bytes));
+    shown.split_off(from)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -35,7 +56,22 @@ mod tests {
         assert_eq!(preview("aé🦀", 7), "aé🦀");
     }
 
+    #[test]
+    fn output_of_programs_is_made_readable() {
+        let colourful = "\u{1b}[1;31merror\u{1b}[0m:\ta\r\n\0b\u{7}";
+        assert_eq!(printable(colourful, 100), "error:\ta\nb");
+        assert_eq!(printable("aé🦀", 5), "🦀");
+        assert_eq!(printable("\u{1b}[", 5), "");
+    }
+
     proptest! {
+        #[test]
+        fn printable_texts_can_be_stored(text in any::<String>(), max in 0_usize..200) {
+            let shown = printable(&text, max);
+            prop_assert!(shown.len() <= max);
+            prop_assert!(!shown.chars().any(|c| c.is_control() && c != '\n' && c != '\t'));
+        }
+
         #[test]
         fn a_cut_is_the_longest_beginning_that_fits(text in any::<String>(), max in 0_usize..200) {
             let beginning = cut(&text, max);

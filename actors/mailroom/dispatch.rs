@@ -267,6 +267,10 @@ fn takes(cell: &Cell, lane: &Lane) -> usize {
         // Its successor gets it, or it has failed: whoever is tried finds out.
         return 1_usize.saturating_sub(lane.under_way);
     }
+    if cell.status() == Status::Hibernated {
+        // Whoever is tried wakes it; its agent gets the message when it is back.
+        return 1_usize.saturating_sub(lane.under_way);
+    }
     let pushed = route.delivery_mode == DeliveryMode::Push && route.url.is_some();
     if !there || cell.is_quarantined() || !pushed {
         return 0;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use isomer_actors::activity::Keeping;
 use isomer_actors::api::{
-    NewWorkspace, Patch, Registration, RemoveOptions, RunReport, RuntimeError, Start,
+    GivenUp, NewWorkspace, Patch, Registration, RemoveOptions, RunReport, RuntimeError, Start,
 };
 use isomer_actors::approvals::Rules;
 use isomer_actors::directory::Directory;
@@ -462,9 +462,12 @@ async fn an_agents_end_is_recorded_at_once_and_only_once() {
 
     report(RunReport::Ended).await.unwrap();
     assert!(
-        report(RunReport::GivenUp { error: "it panicked".to_owned(), missing: Vec::new() })
-            .await
-            .unwrap()
+        report(RunReport::GivenUp(GivenUp {
+            error: "it panicked".to_owned(),
+            ..GivenUp::default()
+        }))
+        .await
+        .unwrap()
     );
     assert_eq!(world.status(id), Status::Failed);
     world.directory.remove(id, RemoveOptions::default()).await.unwrap();

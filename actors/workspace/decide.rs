@@ -4,9 +4,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Held;
-use crate::api::{
-    AgentChanged, AgentCommand, Note, Patch, Registered, Registration, RunReport, RuntimeError,
-};
+use crate::api::{AgentChanged, AgentCommand, Note, Patch, Registered, Registration, RuntimeError};
 use crate::domain::beat::{DEGRADE_AT, Vitals, WEDGED};
 use crate::domain::change::{AgentStatus, Draft, Effect, LayoutPatch};
 use crate::domain::event::recorded;
@@ -30,12 +28,12 @@ pub struct Step {
 }
 
 impl Step {
-    fn new(after: Record, draft: Draft) -> Self {
+    pub(super) fn new(after: Record, draft: Draft) -> Self {
         Self { after, card: None, drafts: vec![draft], effects: Vec::new(), agent: None }
     }
 }
 
-type Decision<T> = Result<(Option<Step>, T), RuntimeError>;
+pub(super) type Decision<T> = Result<(Option<Step>, T), RuntimeError>;
 
 /// Decides a beat that changes the status (contract 02 §2, status evaluation).
 pub(super) fn beat(held: &Held, vitals: &Vitals) -> Decision<()> {
@@ -75,9 +73,13 @@ pub(super) fn register(
     registration: &Registration,
     live_tokens: u32,
     had_tokens: bool,
+    hosted: bool,
 ) -> Decision<Registered> {
-    if held.record.status == Status::Removed {
-        return Err(RuntimeError::Removed);
+    match held.record.status {
+        Status::Removed => return Err(RuntimeError::Removed),
+        // The contract revives it; but its agent was ended, so whoever registers is a stray.
+        resting if hosted && resting.is_resting() => return Err(RuntimeError::Resting(resting)),
+        _ => {}
     }
     let token_issued = live_tokens == 0;
     if token_issued && had_tokens && !registration.may_reclaim {
@@ -203,46 +205,6 @@ pub(super) fn silence(held: &Held, patience: &Patience) -> (Option<Step>, bool) 
     let mut step = Step::new(after, Draft::new(recorded::WORKSPACE_PROVISION_FAILED, payload));
     step.effects.push(Effect::SampleError(error));
     (Some(step), true)
-}
-
-/// Decides what whoever runs the agent says of it (contract 01 §9). Answers whether the status
-/// changes.
-pub(super) fn run(held: &Held, report: &RunReport) -> Decision<bool> {
-    let record = &held.record;
-    let trigger = match report {
-        RunReport::Starting => Trigger::Provision,
-        RunReport::Ended => Trigger::Exited,
-        RunReport::GivenUp { .. } => Trigger::ProvisionFailed,
-    };
-    let status = record.status.after(trigger);
-    match (record.status, status) {
-        (Status::Removed, _) => return Err(RuntimeError::Removed),
-        (before, after) if before == after => return Ok((None, false)),
-        _ => {}
-    }
-    let after = Record { status, ..record.clone() };
-    let step = match report {
-        RunReport::Starting => {
-            let payload =
-                json!({"name": record.name, "tier": record.tier, "runtime": record.runtime});
-            // Nobody is there until the agent registers where it is now.
-            let after = Record { url: None, ..after };
-            Step::new(after, Draft::new(recorded::WORKSPACE_PROVISIONING, payload))
-        }
-        RunReport::Ended => Step::new(after, Draft::new(recorded::WORKSPACE_OFFLINE, json!({}))),
-        RunReport::GivenUp { error, missing } => {
-            let mut payload =
-                json!({"error": error, "runtime": record.runtime, "source": "agent_host"});
-            if !missing.is_empty() {
-                payload["missing"] = json!(missing);
-            }
-            let draft = Draft::new(recorded::WORKSPACE_PROVISION_FAILED, payload);
-            let mut step = Step::new(after, draft);
-            step.effects.push(Effect::SampleError(error.clone()));
-            step
-        }
-    };
-    Ok((Some(step), true))
 }
 
 /// Decides events beside the row, which stays as it is.

@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 use super::AppError;
 use crate::config::Config;
 use crate::provision::{
-    Addresses, Backend, Installation, KubernetesBackend, KubernetesConnectError, KubernetesSettings,
+    Addresses, Backend, KubernetesBackend, KubernetesConnectError, KubernetesSettings, installation,
 };
 
 /// Why agents cannot be run in a cluster.
@@ -29,14 +29,16 @@ pub(super) async fn backend(
     addresses: Addresses,
 ) -> Result<Arc<dyn Backend>, AppError> {
     let data_dir = config.data_dir.clone();
-    let opened = spawn_blocking(move || Installation::open(&data_dir)).await;
-    let opened = opened.map_err(std::io::Error::other).and_then(|opened| opened);
-    let installation = opened.map_err(KubernetesError::Installation)?;
-    let id = installation.id();
+    let id = spawn_blocking(move || {
+        std::fs::create_dir_all(&data_dir)?;
+        installation::id(&data_dir)
+    });
+    let id = id.await.map_err(std::io::Error::other).and_then(|id| id);
+    let installation = id.map_err(KubernetesError::Installation)?;
     let provision = &config.provision;
     let settings = |namespace| KubernetesSettings {
         namespace,
-        installation: id,
+        installation,
         // The configuration is refused without it.
         platform_url: config.platform.platform_url.clone().unwrap_or_default(),
         tiers: provision.tiers,
@@ -46,7 +48,7 @@ pub(super) async fn backend(
         engine_socket: PathBuf::from(ENGINE_SOCKET),
     };
     let namespace = provision.kubernetes_namespace.clone();
-    let backend = KubernetesBackend::connect(namespace, addresses, installation, settings).await;
+    let backend = KubernetesBackend::connect(namespace, addresses, settings).await;
     Ok(Arc::new(backend.map_err(KubernetesError::Connect)?))
 }
 

@@ -49,6 +49,7 @@ use crate::provision::docker::Room;
 use crate::redis::{LocalMirror, LocalRelay, RedisError, RedisMirror, RedisRelay};
 use crate::store::postgres::{ConnectError, PgStore};
 use crate::store::sqlite::{OpenError, SqliteStore};
+use crate::templates;
 
 /// A panic must end one actor or one request, never the process.
 const _: () = assert!(cfg!(panic = "unwind"), "supervision needs unwinding panics");
@@ -128,11 +129,13 @@ pub async fn run(
     let parts = (tree.directory(), tree.tokens(), Arc::clone(&store), values.clone());
     let (hosting, agents, door) = provision::agent_host(&config, parts, reachable(address)).await?;
     let chat_files = chat_files(&config, &tree.directory()).await?;
+    sweep_homes(&config, &tree.directory()).await;
     let kept = (store, chat_files);
     let app = shared(&config, &tree, kept, registry, admin_token, custody, values, hosting)?;
     tree.mailroom().employ(Arc::new(HttpCourier::new(app.clone())));
     let readiness = app.readiness.clone();
     let stopping = app.stopping.clone();
+    tokio::spawn(http::a2a::tell_of_restarts(app.clone()));
     let seeds = tokio::spawn(keep_keys(app.custody.clone(), stopping.clone()));
     let link = login_link(address, app.sessions.login_code());
     secrets::keep_link(&config, &link)?;
@@ -339,6 +342,23 @@ async fn chat_files(config: &Config, directory: &Directory) -> Result<ChatFiles,
     let directory = directory.clone();
     let exists = move |id| directory.glimpse(id).is_some();
     ChatFiles::open(&config.data_dir, config.chat_files_limit, exists).await
+}
+
+/// Deletes the files of workspaces that never came to be, or were purged. Nothing is being created
+/// yet. What cannot be deleted harms nobody.
+async fn sweep_homes(config: &Config, directory: &Directory) {
+    let (data_dir, directory) = (config.data_dir.clone(), directory.clone());
+    let exists = move |id| directory.glimpse(id).is_some();
+    let swept = templates::blocking(move || {
+        templates::home::sweep(&data_dir, &exists).map_err(templates::FolderError::Disk)
+    });
+    match swept.await {
+        Ok(0) => {}
+        Ok(count) => info!(count, "files without a workspace were deleted"),
+        Err(error) => {
+            warn!(error = %isomer_actors::chain_of(&error), "files without a workspace are left")
+        }
+    }
 }
 
 /// Two agents in an empty database, so that a first look finds something alive.

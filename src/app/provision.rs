@@ -17,7 +17,7 @@ use crate::config::{Config, Provisioner};
 use crate::keys::secrets::Secrets;
 use crate::provision::docker::{DockerBackend, Door};
 use crate::provision::{
-    Addresses, Backend, Host, HostWork, Installation, Nothing, Preparer, ProcessBackend,
+    Addresses, Backend, Host, HostSettings, HostWork, Nothing, Preparer, ProcessBackend,
     ProcessSettings, Runtime,
 };
 
@@ -55,8 +55,13 @@ pub(super) async fn agent_host(
         tokens,
     };
     let workspaces = Arc::new(Runtime { directory, store });
-    let limit = config.provision.limit;
-    let (host, work) = Host::new(workspaces, Arc::clone(&backend), Arc::new(prepare), limit);
+    let settings = HostSettings {
+        limit: config.provision.limit,
+        starts_at_once: config.provision.starts_at_once,
+        attempt: config.provision.attempt,
+        allow_privileged: config.provision.allow_privileged,
+    };
+    let (host, work) = Host::new(workspaces, Arc::clone(&backend), Arc::new(prepare), settings);
     Ok(((host, addresses, backend), work, door))
 }
 
@@ -67,14 +72,11 @@ async fn backend(
 ) -> Result<(Arc<dyn Backend>, Option<Door>), AppError> {
     match config.provision.provisioner {
         Provisioner::Process => {
-            let processes = processes(config, directory, addresses).await;
+            let processes = processes(config, directory, addresses);
             Ok((Arc::new(processes.map_err(AppError::Provisioner)?), None))
         }
         Provisioner::Docker => {
-            let (config, addresses) = (config.clone(), addresses.clone());
-            let connect = move || DockerBackend::connect(&config, addresses);
-            let connected = tokio::task::spawn_blocking(connect).await.map_err(io::Error::other);
-            let connected = connected.and_then(|connected| connected);
+            let connected = DockerBackend::connect(config, addresses.clone());
             let (backend, door) = connected.map_err(AppError::Provisioner)?;
             Ok((Arc::new(backend), Some(door)))
         }
@@ -85,14 +87,12 @@ async fn backend(
     }
 }
 
-async fn processes(
+fn processes(
     config: &Config,
     directory: &Directory,
     addresses: &Addresses,
 ) -> io::Result<ProcessBackend> {
     let data_dir = std::path::absolute(&config.data_dir)?;
-    let folder = data_dir.clone();
-    let installation = tokio::task::spawn_blocking(move || Installation::open(&folder));
     let directory = directory.clone();
     let settings = ProcessSettings {
         data_dir,
@@ -104,7 +104,7 @@ async fn processes(
             directory.glimpse(id).is_some_and(|glimpse| glimpse.status != Status::Removed)
         }),
     };
-    ProcessBackend::new(settings, installation.await.map_err(io::Error::other)??)
+    ProcessBackend::open(settings)
 }
 
 /// Returns the program `isomer`, by a path that is good everywhere.

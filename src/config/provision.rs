@@ -89,7 +89,7 @@ pub struct ProvisionConfig {
     pub agent_binary: Option<PathBuf>,
     /// `PROVISION_ATTEMPT_SECONDS` (180 s): from the start of one attempt to its registration.
     pub attempt: Duration,
-    /// `TIER2_MEMORY_MB` and so on: what agents of a tier may take.
+    /// `TIER2_MEMORY_MB` and so on: what tiers mean under `docker` and `kubernetes`.
     pub tiers: TierSettings,
     /// `DOCKER_HOST` (`unix:///var/run/docker.sock`): the socket of the engine of `docker`.
     pub docker_socket: PathBuf,

@@ -102,6 +102,10 @@ impl From<RuntimeError> for ApiError {
             TokensRevoked | MayNotCreate => {
                 Self::unauthorized("missing workspace auth token").with("reason", error.to_string())
             }
+            Resting(status) => Self::new(StatusCode::CONFLICT, error.to_string())
+                .with("code", "workspace_resting")
+                .with("status", status.as_str()),
+            PausedAbove(_) => Self::new(StatusCode::CONFLICT, error.to_string()),
             AgentActive => Self::new(
                 StatusCode::CONFLICT,
                 "workspace already has an active agent, use PATCH to replace",

@@ -61,6 +61,14 @@ impl FromRequest<App> for Input {
 }
 
 impl Input {
+    /// Reads a body of a route whose bodies may be longer than others, up to `limit` bytes.
+    ///
+    /// # Errors
+    /// As of every body.
+    pub async fn within(request: Request, limit: usize) -> Result<Self, ApiError> {
+        read(request.into_body(), limit).await.map(Self)
+    }
+
     /// Parses the first JSON value.
     ///
     /// # Errors

@@ -5,9 +5,11 @@ pub mod activity;
 pub mod admin;
 pub mod agents;
 pub mod approvals;
+pub mod bundles;
 pub mod canvas;
 pub mod chat;
 pub mod cors;
+pub mod creation;
 pub mod delegations;
 pub mod edge;
 pub mod error;
@@ -20,6 +22,7 @@ pub mod mcp;
 pub mod messages;
 pub mod metrics;
 pub mod openapi;
+pub mod org;
 pub mod org_tokens;
 pub mod page;
 pub mod rate_limit;
@@ -27,6 +30,8 @@ pub mod registry;
 pub mod secrets;
 pub mod session;
 pub mod state;
+pub mod teams;
+pub mod templates;
 pub mod test_token;
 pub mod token;
 pub mod tokens;
@@ -49,6 +54,7 @@ pub fn api() -> Api {
         .merge(admin::router())
         .merge(agents::router())
         .merge(approvals::router())
+        .merge(bundles::router())
         .merge(canvas::router())
         .merge(delegations::router())
         .merge(chat::router())
@@ -58,10 +64,13 @@ pub fn api() -> Api {
         .merge(mcp::router())
         .merge(messages::router())
         .merge(openapi::router())
+        .merge(org::router())
         .merge(org_tokens::router())
         .merge(registry::router())
         .merge(secrets::router())
         .merge(session::router())
+        .merge(teams::router())
+        .merge(templates::router())
         .merge(test_token::router())
         .merge(tokens::router())
         .merge(workspaces::router())

@@ -25,7 +25,7 @@ const TRIES: usize = 16;
 /// How often a value is read again because its seed was replaced in between.
 const REREADS: usize = 4;
 /// Dependents listed at most.
-const MAX_DEPENDENTS: usize = 10_000;
+pub const MAX_DEPENDENTS: usize = 10_000;
 
 /// The secret that names the model (contract 05 §1.3).
 pub const MODEL: &str = "MODEL_PROVIDER";

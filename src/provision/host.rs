@@ -3,21 +3,26 @@
 //! Owns which keepers there are. A restart of the server loses nothing: what is wanted is read
 //! from the runtime's memory, which is read from the store.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use isomer_actors::api::RunReport;
+use isomer_actors::chain_of;
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::status::Status;
+use parking_lot::Mutex;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::timeout;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::engine::{Engine, HostSettings};
 use super::keeper::{Keeper, Order, Outcome, Wish};
+use super::refresh::Refreshes;
 use super::restarts::Restarts;
 use super::workspaces::runs_in;
 use super::{Backend, Prepare, Workspaces};
@@ -25,6 +30,8 @@ use super::{Backend, Prepare, Workspaces};
 /// Orders that may wait for the host, and for one keeper.
 const MAX_COMMANDS: usize = 64;
 const MAX_ORDERS: usize = 4;
+/// Between two looks at everything: hints may be lost, and agents may run that nobody keeps.
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// How long an order may take: longer than it takes to record what became of it.
 const ORDER_LIMIT: Duration = Duration::from_secs(20);
 
@@ -41,9 +48,10 @@ pub enum Refused {
 }
 
 #[derive(Debug)]
-struct Command {
-    id: WorkspaceId,
-    order: Order,
+enum Command {
+    Order(WorkspaceId, Order),
+    /// What these agents are given has changed.
+    Refresh(Vec<WorkspaceId>),
 }
 
 /// The handle by which people stop and restart agents. Cheap to clone.
@@ -52,29 +60,42 @@ pub struct Host {
     commands: mpsc::Sender<Command>,
     /// Agents that run or wait for room.
     taken: Arc<AtomicUsize>,
+    running: Arc<Mutex<HashSet<WorkspaceId>>>,
+    restarted: broadcast::Sender<WorkspaceId>,
     limit: usize,
 }
 
 impl Host {
-    /// Returns a host that runs at most `limit` agents, and its work, which has not begun.
+    /// Returns a host and its work, which has not begun.
     pub fn new(
         workspaces: Arc<dyn Workspaces>,
         backend: Arc<dyn Backend>,
         prepare: Arc<dyn Prepare>,
-        limit: usize,
+        settings: HostSettings,
     ) -> (Self, Work) {
         let (sender, commands) = mpsc::channel(MAX_COMMANDS);
-        let host = Self { commands: sender, taken: Arc::default(), limit };
+        let limit = settings.limit;
+        let engine = Arc::new(Engine::new(backend, workspaces, settings));
+        let host = Self {
+            commands: sender,
+            taken: Arc::default(),
+            running: Arc::clone(&engine.running),
+            restarted: engine.restarted.clone(),
+            limit,
+        };
         let work = Work {
-            workspaces,
-            backend,
+            engine,
             prepare,
             limit,
             taken: Arc::clone(&host.taken),
             commands,
             seats: HashMap::new(),
+            tasks: HashMap::new(),
             waiting: BTreeSet::new(),
+            refreshes: Refreshes::default(),
             keepers: JoinSet::new(),
+            ending: HashSet::new(),
+            enders: JoinSet::new(),
         };
         (host, work)
     }
@@ -88,6 +109,11 @@ impl Host {
     /// the later workspace waits until there is room.
     pub fn has_room(&self) -> bool {
         self.taken.load(Ordering::Acquire) < self.limit
+    }
+
+    /// Returns whether an agent runs here now: from the start of its process to its end.
+    pub fn runs(&self, id: WorkspaceId) -> bool {
+        self.running.lock().contains(&id)
     }
 
     /// Ends an agent as a crash would. When it returns, the runtime knows; the agent comes back
@@ -108,9 +134,28 @@ impl Host {
         self.order(id, Wish::Restart).await
     }
 
+    /// Starts agents anew in the background, because what they are given has changed: once for many
+    /// changes, and not all at once. Those that are not run here, or rest, are left alone.
+    pub fn refresh(&self, ids: Vec<WorkspaceId>) {
+        let count = ids.len();
+        if self.commands.try_send(Command::Refresh(ids)).is_err() {
+            warn!(count, "the agent host is busy: agents keep what they were given");
+        }
+    }
+
+    /// Returns the agents that are started anew from now on.
+    pub fn watch_restarts(&self) -> broadcast::Receiver<WorkspaceId> {
+        self.restarted.subscribe()
+    }
+
+    /// Tells that an agent is wanted anew.
+    pub fn started_anew(&self, id: WorkspaceId) {
+        let _ = self.restarted.send(id);
+    }
+
     async fn order(&self, id: WorkspaceId, wish: Wish) -> Result<(), Refused> {
         let (reply, answer) = oneshot::channel();
-        let command = Command { id, order: Order { wish, reply } };
+        let command = Command::Order(id, Order { wish, reply });
         self.commands.try_send(command).map_err(|_| Refused::Busy)?;
         match timeout(ORDER_LIMIT, answer).await {
             Ok(Ok(result)) => result,
@@ -123,38 +168,51 @@ impl Host {
 /// A place for one agent.
 #[derive(Debug)]
 struct Seat {
-    task: Id,
     orders: mpsc::Sender<Order>,
+    hint: Arc<Notify>,
     stop: CancellationToken,
 }
 
 /// What the host does.
 #[expect(missing_debug_implementations, reason = "holds ports, which have none")]
 pub struct Work {
-    workspaces: Arc<dyn Workspaces>,
-    backend: Arc<dyn Backend>,
+    engine: Arc<Engine>,
     prepare: Arc<dyn Prepare>,
     limit: usize,
     taken: Arc<AtomicUsize>,
     commands: mpsc::Receiver<Command>,
     seats: HashMap<WorkspaceId, Seat>,
+    tasks: HashMap<Id, WorkspaceId>,
     /// Wanted, and no room for them.
     waiting: BTreeSet<WorkspaceId>,
+    refreshes: Refreshes,
     keepers: JoinSet<Outcome>,
+    /// They go to sleep, and are being ended.
+    ending: HashSet<WorkspaceId>,
+    enders: JoinSet<WorkspaceId>,
 }
 
 impl Work {
-    /// Runs what is wanted until `stop`, then ends all agents.
+    /// Runs what is wanted until `stop`. Then all agents end, unless they outlive the server.
     ///
     /// # Cancel safety
-    /// Dropping the future kills the agents.
+    /// Dropping the future kills the agents, unless they outlive the server.
     pub async fn run(mut self, stop: CancellationToken) {
-        let mut hints = self.workspaces.watch();
-        for id in self.workspaces.all() {
+        let mut hints = self.engine.workspaces.watch();
+        // What is wanted is known as a whole by now, so what is not may be ended.
+        tokio::select! {
+            _ = self.engine.answers() => {}
+            () = stop.cancelled() => return,
+        }
+        for id in self.engine.workspaces.all() {
             // A start is another try for those that were given up.
             self.look_at(id, true);
         }
+        let mut looks = interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        looks.reset();
         while !stop.is_cancelled() {
+            let refresh = self.refreshes.next();
             tokio::select! {
                 () = stop.cancelled() => {}
                 Some(command) = self.commands.recv() => self.carry_out(command),
@@ -165,8 +223,27 @@ impl Work {
                     Err(RecvError::Closed) => break,
                 },
                 Some(ended) = self.keepers.join_next_with_id() => self.ended(ended),
+                Some(asleep) = self.enders.join_next() => {
+                    match asleep {
+                        Ok(id) => _ = self.ending.remove(&id),
+                        // Whose it was is not known; ending another one twice does no harm.
+                        Err(_) => self.ending.clear(),
+                    }
+                }
+                _ = looks.tick() => {
+                    self.look_at_all();
+                    let engine = Arc::clone(&self.engine);
+                    tokio::spawn(async move { engine.answers().await });
+                },
+                () = sleep_until(refresh.unwrap_or_else(Instant::now)), if refresh.is_some() => {
+                    self.refresh();
+                }
             }
             self.taken.store(self.seats.len() + self.waiting.len(), Ordering::Release);
+        }
+        if self.engine.backend.outlives_server() {
+            self.keepers.shutdown().await;
+            return;
         }
         for seat in self.seats.values() {
             seat.stop.cancel();
@@ -176,25 +253,62 @@ impl Work {
 
     /// Makes what runs match what is wanted of one workspace.
     fn look_at(&mut self, id: WorkspaceId, also_failed: bool) {
-        let status = self.workspaces.status(id).filter(|status| runs_in(*status));
+        let known = self.engine.workspaces.status(id);
+        let status = known.filter(|status| runs_in(*status));
         match (self.seats.get(&id), status) {
             (Some(seat), None) => seat.stop.cancel(),
-            (Some(_), Some(_)) => {}
+            (Some(seat), Some(_)) => seat.hint.notify_one(),
             (None, Some(Status::Failed)) if !also_failed => {}
             (None, Some(_)) => _ = self.seat(id, None),
             (None, None) => _ = self.waiting.remove(&id),
+        }
+        if known == Some(Status::Hibernating) && !self.seats.contains_key(&id) {
+            self.put_to_sleep(id);
         }
     }
 
     fn look_at_all(&mut self) {
         let seated = self.seats.keys().chain(&self.waiting).copied();
-        let all: BTreeSet<_> = seated.chain(self.workspaces.all()).collect();
+        let all: BTreeSet<_> = seated.chain(self.engine.workspaces.all()).collect();
         for id in all {
             self.look_at(id, false);
         }
     }
 
-    fn carry_out(&mut self, Command { id, order }: Command) {
+    /// Its keeper has gone, or there was none: what runs all the same is ended, then it sleeps. A
+    /// failure is tried again with the next look at everything.
+    fn put_to_sleep(&mut self, id: WorkspaceId) {
+        if !self.ending.insert(id) {
+            return;
+        }
+        let engine = Arc::clone(&self.engine);
+        self.enders.spawn(async move {
+            match engine.backend.end(id).await {
+                Ok(()) => {
+                    if let Err(error) = engine.workspaces.report(id, RunReport::Asleep).await {
+                        let error = chain_of(&error);
+                        warn!(workspace_id = %id, %error, "it sleeps, which could not be recorded");
+                    }
+                }
+                Err(error) => warn!(workspace_id = %id, %error, "it could not be put to sleep"),
+            }
+            id
+        });
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        match command {
+            Command::Order(id, order) => self.give_order(id, order),
+            Command::Refresh(ids) => {
+                let now = Instant::now();
+                for id in ids {
+                    self.refreshes.changed(id, now);
+                }
+            }
+        }
+    }
+
+    fn give_order(&mut self, id: WorkspaceId, order: Order) {
         let refusal = match self.seats.get(&id) {
             Some(seat) => match seat.orders.try_send(order) {
                 Ok(()) => return,
@@ -202,13 +316,25 @@ impl Work {
                 Err(mpsc::error::TrySendError::Closed(order)) => Some((order, Refused::NotRunning)),
             },
             None if order.wish == Wish::Stop => Some((order, Refused::NotRunning)),
-            None if !self.workspaces.status(id).is_some_and(runs_in) => {
+            None if !self.engine.workspaces.status(id).is_some_and(runs_in) => {
                 Some((order, Refused::NotRunning))
             }
             None => self.seat(id, Some(order)).map(|order| (order, Refused::NoRoom)),
         };
         if let Some((order, refused)) = refusal {
             let _ = order.reply.send(Err(refused));
+        }
+    }
+
+    /// Starts those anew whose time has come.
+    fn refresh(&mut self) {
+        let lot = self.engine.settings.starts_at_once;
+        for id in self.refreshes.take(Instant::now(), lot) {
+            if self.engine.workspaces.status(id).is_some_and(runs_in) {
+                info!(workspace_id = %id, "what its agent is given has changed: it starts anew");
+                let (reply, _) = oneshot::channel();
+                self.give_order(id, Order { wish: Wish::Restart, reply });
+            }
         }
     }
 
@@ -227,18 +353,20 @@ impl Work {
             // The channel is empty and open.
             let _ = sender.try_send(order);
         }
-        let stop = CancellationToken::new();
+        let (stop, hint) = (CancellationToken::new(), Arc::<Notify>::default());
         let keeper = Keeper {
             id,
-            backend: Arc::clone(&self.backend),
+            engine: Arc::clone(&self.engine),
             prepare: Arc::clone(&self.prepare),
-            workspaces: Arc::clone(&self.workspaces),
             orders,
+            hint: Arc::clone(&hint),
             stop: stop.clone(),
             restarts: Restarts::default(),
         };
         let task = self.keepers.spawn(keeper.keep()).id();
-        self.seats.insert(id, Seat { task, orders: sender, stop });
+        self.engine.seated.lock().insert(id);
+        self.tasks.insert(task, id);
+        self.seats.insert(id, Seat { orders: sender, hint, stop });
         None
     }
 
@@ -250,13 +378,14 @@ impl Work {
                 (error.id(), Outcome::GivenUp)
             }
         };
-        let found = self.seats.iter().find(|(_, seat)| seat.task == task).map(|(id, _)| *id);
+        let found = self.tasks.remove(&task);
         let Some((id, seat)) = found.and_then(|id| self.seats.remove_entry(&id)) else {
             return;
         };
+        self.engine.seated.lock().remove(&id);
         info!(workspace_id = %id, ?outcome, "its agent is not kept any more");
         if seat.stop.is_cancelled() {
-            // It may be wanted again by now.
+            // It may be wanted again by now, or sleep.
             self.look_at(id, false);
         }
         while self.seats.len() < self.limit

@@ -10,18 +10,22 @@ mod addresses;
 mod backend;
 mod demo;
 pub mod docker;
+mod engine;
 #[cfg(test)]
 mod fixtures;
 mod folder;
 mod host;
-mod installation;
+pub(crate) mod installation;
 mod keeper;
 mod kubernetes;
 mod launch;
 mod nothing;
 mod prepare;
 pub mod process;
+mod refresh;
 mod restarts;
+mod storm;
+mod tail;
 #[cfg(test)]
 mod tests;
 pub mod tiers;
@@ -34,8 +38,8 @@ pub use backend::{
     Backend, Ended, Failure, LogRange, Logs, Terminal, TerminalInput, TerminalSize, Unavailable,
 };
 pub use demo::create_demo;
+pub use engine::HostSettings;
 pub use host::{Host, Refused, Work as HostWork};
-pub use installation::Installation;
 pub use kubernetes::{
     ConnectError as KubernetesConnectError, KubernetesBackend, Settings as KubernetesSettings,
 };
@@ -43,6 +47,7 @@ pub use launch::{Folders, Launch, Prepare, TOKEN, Wanted};
 pub use nothing::Nothing;
 pub use prepare::{Preparer, secrets_json};
 pub use process::{ProcessBackend, ProcessSettings};
+pub use tail::tail;
 pub use workspaces::{Runtime, Unreachable, Workspaces};
 
 /// Between an agent that somebody stopped and its next start: long enough to be seen.

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use isomer_actors::api::{RunReport, RuntimeError};
 use isomer_actors::directory::Directory;
+use isomer_actors::domain::change::Draft;
+use isomer_actors::domain::event::recorded;
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::status::Status;
 use isomer_actors::ports::Store;
+use serde_json::json;
 use tokio::sync::broadcast;
 
 use super::Wanted;
@@ -40,12 +43,22 @@ pub trait Workspaces: Send + Sync + 'static {
     /// # Errors
     /// [`Unreachable`]: the status may be old until the next report or the sweep.
     async fn report(&self, id: WorkspaceId, report: RunReport) -> Result<(), Unreachable>;
+
+    /// Records that an agent is about to get the rights of its host.
+    ///
+    /// # Errors
+    /// [`Unreachable`]: it must not start.
+    async fn privileged(
+        &self,
+        id: WorkspaceId,
+        tier: i32,
+        provisioner: &'static str,
+    ) -> Result<(), Unreachable>;
 }
 
 /// Returns whether a workspace in this status has its agent running.
 pub(super) fn runs_in(status: Status) -> bool {
-    use Status::*;
-    !matches!(status, Removed | Paused | Hibernating | Hibernated)
+    status != Status::Removed && !status.is_resting()
 }
 
 /// The runtime of this process.
@@ -90,6 +103,21 @@ impl Workspaces for Runtime {
     async fn report(&self, id: WorkspaceId, report: RunReport) -> Result<(), Unreachable> {
         match self.directory.report_run(id, report).await {
             // Then there is nobody to be told of it.
+            Ok(_) | Err(RuntimeError::Removed | RuntimeError::NotFound) => Ok(()),
+            Err(error) => Err(Unreachable(error)),
+        }
+    }
+
+    async fn privileged(
+        &self,
+        id: WorkspaceId,
+        tier: i32,
+        provisioner: &'static str,
+    ) -> Result<(), Unreachable> {
+        let payload = json!({"tier": tier, "provisioner": provisioner});
+        let draft = Draft::new(recorded::WORKSPACE_PRIVILEGED_START, payload);
+        match self.directory.record(id, vec![draft], Vec::new()).await {
+            // Then nothing is started.
             Ok(_) | Err(RuntimeError::Removed | RuntimeError::NotFound) => Ok(()),
             Err(error) => Err(Unreachable(error)),
         }

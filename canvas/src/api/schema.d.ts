@@ -181,6 +181,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/workspaces/{id}/bootstrap-failed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Fails a workspace that is being provisioned; any other is left as it is. */
+        post: operations["reportBootstrapFailed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/workspaces/{id}/release": {
         parameters: {
             query?: never;
@@ -243,6 +260,46 @@ export interface paths {
         get: operations["listPendingApprovals"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/bundles/export/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Exports a workspace with everything below it. Values of secrets that stand in its files are
+         *     replaced by `[REDACTED:<name>]`.
+         */
+        get: operations["exportBundle"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/bundles/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Creates the workspaces of a bundle under new ids; 32 MiB, 1,000 workspaces in 32 levels and 2,000
+         *     files at most.
+         */
+        post: operations["importBundle"];
         delete?: never;
         options?: never;
         head?: never;
@@ -456,6 +513,44 @@ export interface paths {
         };
         /** Describes every route: OpenAPI 3.1. */
         get: operations["getOpenApi"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/org/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Creates an organisation: 1,000 workspaces in 32 levels at most.
+         * @description With `Idempotency-Key` a repeated request for the same description goes on where an earlier one
+         *     ended, and creates nothing twice.
+         */
+        post: operations["importOrg"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/org/templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the organisations that can be imported. What cannot be read is left out. */
+        get: operations["listOrgTemplates"];
         put?: never;
         post?: never;
         delete?: never;
@@ -688,6 +783,40 @@ export interface paths {
         get: operations["listGlobalSecretDependents"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the templates of workspaces. */
+        get: operations["listTemplates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/templates/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keeps a template: all of it or nothing. */
+        post: operations["importTemplate"];
         delete?: never;
         options?: never;
         head?: never;
@@ -945,6 +1074,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/workspaces/{id}/collapse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Removes everything below a workspace. Children whose agents are there are asked for a hand-over
+         *     first; their answers become files of the workspace.
+         */
+        post: operations["collapseWorkspace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/console": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns the last lines that an agent wrote, where whoever runs it keeps them. */
+        get: operations["getConsole"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/workspaces/{id}/delegate": {
         parameters: {
             query?: never;
@@ -1013,6 +1179,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/workspaces/{id}/duplicate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Creates a copy of a workspace and everything below it, beside it. Secrets are not copied; where
+         *     values of them stood in files, the copy has `[REDACTED:<name>]`.
+         */
+        post: operations["duplicateWorkspace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/workspaces/{id}/events/stream": {
         parameters: {
             query?: never;
@@ -1034,6 +1220,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/workspaces/{id}/expand": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Creates the sub-workspaces that the template of a workspace describes. Those whose names it has
+         *     below it already are left alone.
+         */
+        post: operations["expandWorkspace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/workspaces/{id}/forward": {
         parameters: {
             query?: never;
@@ -1045,6 +1251,23 @@ export interface paths {
         put?: never;
         /** Removes a workspace and points at the one that takes over. */
         post: operations["forwardWorkspace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/hibernate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends the agent of a workspace until a message comes for it. */
+        post: operations["hibernateWorkspace"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1258,6 +1481,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/workspaces/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Pauses a workspace and everything below it: their agents are ended and stay so. */
+        post: operations["pauseWorkspace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/workspaces/{id}/restart": {
         parameters: {
             query?: never;
@@ -1267,8 +1507,28 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Ends an agent that this server runs and starts it at once. */
+        /**
+         * Ends an agent that this server runs and starts it at once. One that rests or was given up is
+         *     started, too.
+         */
         post: operations["restartWorkspace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Resumes a workspace and what is paused below it. */
+        post: operations["resumeWorkspace"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1707,6 +1967,84 @@ export interface components {
             count: number;
             entries: components["schemas"]["AuditEntry"][];
         };
+        /** @description Why a start failed, as whoever watched it saw. */
+        BootstrapFailed: {
+            error?: string;
+            log_tail?: string;
+        };
+        /** @description What became of a report. */
+        BootstrapNoted: {
+            /** @description True when it was not being provisioned. */
+            no_change?: boolean;
+            /** @description Always true. */
+            ok: boolean;
+        };
+        /** @description A workspace and everything below it. Unknown keys are ignored; every key is written. */
+        Bundle: {
+            /** @description Not read on import. */
+            agent_card: unknown;
+            /**
+             * @description Always empty.
+             * @default
+             */
+            author: string;
+            /**
+             * @description Its role.
+             * @default
+             */
+            description: string;
+            /**
+             * @description Of the workspace that was exported.
+             * @default
+             */
+            id: string;
+            /**
+             * @description Always empty.
+             * @default
+             */
+            model: string;
+            /** @default  */
+            name: string;
+            /**
+             * @description Texts by path: `config.yaml`, and the Markdown files beside it.
+             * @default {}
+             */
+            prompts: components["schemas"]["Texts"];
+            /**
+             * @description Names of secrets whose values stood in it: each is `[REDACTED:<name>]` now.
+             * @default []
+             */
+            redacted: string[];
+            /**
+             * @description `1.0`.
+             * @default
+             */
+            schema: string;
+            /** @default [] */
+            skills: components["schemas"]["Skill"][];
+            /** @default [] */
+            sub_workspaces: components["schemas"]["Bundle"][];
+            /**
+             * @description `system-prompt.md`.
+             * @default
+             */
+            system_prompt: string;
+            /**
+             * Format: int32
+             * @default 0
+             */
+            tier: number;
+            /**
+             * @description Always empty.
+             * @default []
+             */
+            tools: Record<string, never>[];
+            /**
+             * @description `1.0.0`.
+             * @default
+             */
+            version: string;
+        };
         CanvasPoint: {
             /**
              * Format: double
@@ -1766,6 +2104,15 @@ export interface components {
             model: string;
             source: components["schemas"]["ModelSource"];
         };
+        /** @description What was taken apart. */
+        Collapsed: {
+            /** @description What those that were there had to hand over. */
+            handovers: components["schemas"]["HandOver"][];
+            /** @description Names of the direct children that are removed, each with everything below it. */
+            removed: string[];
+            /** @description Always `collapsed`. */
+            status: string;
+        };
         /** @description A message as its agent collects it. */
         CollectedMessage: components["schemas"]["MessageItem"] & {
             /** @description The JSON-RPC request. */
@@ -1789,6 +2136,10 @@ export interface components {
             registry_endpoint: string;
             /** Format: uuid */
             workspace_id: string;
+        };
+        /** @description What an agent wrote. */
+        Console: {
+            output: string;
         };
         /** @description What to call a token, and what it is for. */
         CreateOrgToken: {
@@ -2009,6 +2360,13 @@ export interface components {
             /** Format: uuid */
             workspace_id: string;
         };
+        /** @description The team that was created. */
+        Expanded: {
+            /** @description Those that are new: a name that is there already is left alone. */
+            children: components["schemas"]["TeamMember"][];
+            /** @description Always `expanded`. */
+            status: string;
+        };
         Failure: {
             /** Format: date-time */
             at: string;
@@ -2057,6 +2415,16 @@ export interface components {
             /** @description Always `removed`. */
             status: components["schemas"]["WorkspaceStatus"];
         };
+        /** @description What a member had to hand over. */
+        HandOver: {
+            /** @description Why there is none. */
+            error?: string;
+            /** @description The file below `/configs` of the lead. */
+            file?: string;
+            /** Format: uuid */
+            id: string;
+            name: string;
+        };
         /** @description How an agent is. Absent fields keep their value. */
         Heartbeat: {
             /** Format: int32 */
@@ -2084,6 +2452,11 @@ export interface components {
             /** Format: uuid */
             workspace_id: string;
         };
+        /** @description A workspace that sleeps. */
+        Hibernated: {
+            /** @description `hibernated`, or `hibernating` while its agent takes long to end. */
+            status: components["schemas"]["WorkspaceStatus"];
+        };
         /** @description How many events lie in equal stretches of time. */
         Histogram: {
             /**
@@ -2102,6 +2475,51 @@ export interface components {
             since: string;
             /** Format: date-time */
             until: string;
+        };
+        /** @description Which organisation to create. */
+        ImportOrg: {
+            /** @description Its folder; wins over `template`. */
+            dir?: string | null;
+            /** @description Although secrets are missing. */
+            force?: boolean | null;
+            template?: components["schemas"]["OrgTemplate"] | null;
+        };
+        /** @description A template to keep. */
+        ImportTemplate: {
+            /** @description Texts by relative path; 200 at most. */
+            files: {
+                [key: string]: string;
+            };
+            name: string;
+        };
+        /** @description What was created. */
+        ImportedOrg: {
+            count: number;
+            /** @description Why there are not more. */
+            error?: string;
+            org: string;
+            /** @description What this server does not do yet, or refused. */
+            skipped: components["schemas"]["Skipped"][];
+            /** @description Parents before their children. */
+            workspaces: components["schemas"]["OrgMember"][];
+        };
+        /** @description The template is there. */
+        ImportedTemplate: {
+            /** @description Its folder: the normalised name. */
+            id: string;
+            name: string;
+            /** @description Always `imported`. */
+            status: string;
+        };
+        /** @description What became of a workspace of a bundle, and of those below it. */
+        ImportedWorkspace: {
+            children?: components["schemas"]["ImportedWorkspace"][];
+            error?: string;
+            name: string;
+            /** @description `provisioning`, or `failed` together with `error`. */
+            status: string;
+            /** Format: uuid */
+            workspace_id: string;
         };
         /** @description Messages for an agent. */
         Inbox: {
@@ -2298,6 +2716,8 @@ export interface components {
             queued: boolean;
             /** @description Where it stands, for one that was kept before. */
             state: components["schemas"]["MessageState"];
+            /** @description True when it woke the workspace from hibernation. */
+            waking?: boolean;
         };
         /**
          * @description Where a message stands.
@@ -2346,6 +2766,116 @@ export interface components {
          * @enum {string}
          */
         ObserverState: "judging" | "grace" | "suspect";
+        /** @description What counts where a workspace says nothing. */
+        OrgDefaults: components["schemas"]["OrgSettings"] & {
+            /** @default  */
+            runtime: string;
+            /**
+             * Format: int32
+             * @default 0
+             */
+            tier: number;
+        };
+        /** @description An organisation that can be imported. */
+        OrgListed: {
+            description: string;
+            /** @description Its folder. */
+            dir: string;
+            name: string;
+            recommended_env: components["schemas"]["Requirement"][];
+            /** @description Names, or `{"any_of": [names]}`. */
+            required_env: components["schemas"]["Requirement"][];
+            /** @description How many workspaces it has. */
+            workspaces: number;
+        };
+        /** @description A workspace that was created. */
+        OrgMember: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /** Format: int32 */
+            tier: number;
+        };
+        /** @description A place on the canvas. */
+        OrgPoint: {
+            /**
+             * Format: double
+             * @default 0
+             */
+            x: number;
+            /**
+             * Format: double
+             * @default 0
+             */
+            y: number;
+        };
+        /** @description What defaults and workspaces both say. */
+        OrgSettings: {
+            /** @default {} */
+            category_routing: {
+                [key: string]: string[];
+            };
+            /**
+             * Format: int64
+             * @description 600 when there is a prompt.
+             * @default 0
+             */
+            idle_interval_seconds: number;
+            /** @default  */
+            idle_prompt: string;
+            /** @default  */
+            idle_prompt_file: string;
+            /**
+             * @description Not kept yet: named in `skipped`.
+             * @default []
+             */
+            initial_memories: Record<string, never>[];
+            /** @default  */
+            initial_prompt: string;
+            /** @default  */
+            initial_prompt_file: string;
+            /** @default  */
+            model: string;
+            /**
+             * @description Not installed yet: named in `skipped`.
+             * @default []
+             */
+            plugins: string[];
+        };
+        /** @description An organisation. */
+        OrgTemplate: {
+            /**
+             * @default {
+             *       "category_routing": {},
+             *       "idle_interval_seconds": 0,
+             *       "idle_prompt": "",
+             *       "idle_prompt_file": "",
+             *       "initial_memories": [],
+             *       "initial_prompt": "",
+             *       "initial_prompt_file": "",
+             *       "model": "",
+             *       "plugins": [],
+             *       "runtime": "",
+             *       "tier": 0
+             *     }
+             */
+            defaults: components["schemas"]["OrgDefaults"];
+            /** @default  */
+            description: string;
+            /**
+             * @description Not kept yet: named in `skipped`.
+             * @default []
+             */
+            global_memories: Record<string, never>[];
+            /** @default  */
+            name: string;
+            /** @default [] */
+            recommended_env: components["schemas"]["Requirement"][];
+            /** @default [] */
+            required_env: components["schemas"]["Requirement"][];
+            /** @default [] */
+            workspaces: components["schemas"]["OrgWorkspace"][];
+        };
         /** @description A live token, without its text. */
         OrgToken: {
             /** Format: date-time */
@@ -2386,6 +2916,66 @@ export interface components {
             count: number;
             tokens: components["schemas"]["OrgToken"][];
         };
+        /** @description A workspace of an organisation. */
+        OrgWorkspace: components["schemas"]["OrgSettings"] & {
+            /** @default null */
+            canvas: components["schemas"]["OrgPoint"] | null;
+            /**
+             * @description Not opened yet: named in `skipped`.
+             * @default []
+             */
+            channels: Record<string, never>[];
+            /** @default [] */
+            children: components["schemas"]["OrgWorkspace"][];
+            /** @default false */
+            external: boolean;
+            /**
+             * @description A folder of the organisation that takes the template's place.
+             * @default
+             */
+            files_dir: string;
+            /**
+             * Format: int32
+             * @default 0
+             */
+            max_concurrent_tasks: number;
+            /** @default  */
+            name: string;
+            /** @default [] */
+            recommended_env: components["schemas"]["Requirement"][];
+            /** @default [] */
+            required_env: components["schemas"]["Requirement"][];
+            /** @default  */
+            role: string;
+            /** @default  */
+            runtime: string;
+            /**
+             * @description Not run yet: named in `skipped`.
+             * @default []
+             */
+            schedules: Record<string, never>[];
+            /** @default  */
+            system_prompt: string;
+            /**
+             * @description A template of a workspace.
+             * @default
+             */
+            template: string;
+            /**
+             * Format: int32
+             * @default 0
+             */
+            tier: number;
+            /** @default  */
+            url: string;
+            /** @default  */
+            workspace_access: string;
+            /**
+             * @description `$NAME` and `${NAME}` stand for what `.env` files say.
+             * @default
+             */
+            workspace_dir: string;
+        };
         /** @description What to change. Absent fields stay; null empties `role`, `parent_id` and `workspace_dir`. */
         PatchWorkspace: {
             collapsed?: boolean | null;
@@ -2414,6 +3004,13 @@ export interface components {
             /** @description True when `workspace_dir` was given: it counts from the next start on. */
             needs_restart?: boolean;
             status: string;
+        };
+        /** @description What was paused. */
+        Paused: {
+            /** @description With those below it. */
+            paused_count: number;
+            /** @description Always `paused`. */
+            status: components["schemas"]["WorkspaceStatus"];
         };
         /** @description Somebody a workspace works with directly. */
         Peer: {
@@ -2515,16 +3112,30 @@ export interface components {
             /** @description At most 200 bytes. */
             task_id?: string | null;
         };
+        Requirement: unknown;
         /** @description How to restart. */
         RestartWorkspace: {
-            /** @description It is answered as `reset_session`. */
+            /** @description Its configuration begins anew from the template of its name, else that of its runtime. */
+            apply_template?: boolean;
+            /** @description Its configuration begins anew from the organisation template of its name. */
+            rebuild_config?: boolean;
+            /** @description Its saved sessions are forgotten. */
             reset?: boolean;
+            /** @description Its configuration begins anew from this template. */
+            template?: string;
         };
         /** @description An agent that is starting. */
         Restarted: {
-            /** @description Always `existing-volume`. */
+            /** @description The template that its configuration began from, or `existing-volume`. */
             config_dir: string;
             reset_session: boolean;
+            /** @description Always `provisioning`. */
+            status: components["schemas"]["WorkspaceStatus"];
+        };
+        /** @description What was resumed. */
+        Resumed: {
+            /** @description With those below it. */
+            resumed_count: number;
             /** @description Always `provisioning`. */
             status: components["schemas"]["WorkspaceStatus"];
         };
@@ -2687,6 +3298,34 @@ export interface components {
          * @enum {string}
          */
         SignatureState: "unsigned" | "verified" | "untrusted" | "invalid";
+        /** @description A folder below `skills`. */
+        Skill: {
+            /**
+             * @description The first line of its `SKILL.md` that says something.
+             * @default
+             */
+            description: string;
+            /**
+             * @description Texts by path below the folder.
+             * @default {}
+             */
+            files: components["schemas"]["Texts"];
+            /**
+             * @description The folder.
+             * @default
+             */
+            id: string;
+            /** @default  */
+            name: string;
+        };
+        /** @description What of a description this server does not do yet, or refused. */
+        Skipped: {
+            /** @description The key, such as `schedules`. */
+            key: string;
+            reason: string;
+            /** @description Empty for the organisation itself. */
+            workspace: string;
+        };
         /** @description How fast to rotate. */
         StartRotation: {
             /**
@@ -2760,11 +3399,54 @@ export interface components {
             children: components["schemas"]["SupervisedChild"][];
             workspaces: components["schemas"]["WorkspaceActors"];
         };
+        /** @description A new member of a team. */
+        TeamMember: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            role: string;
+        };
+        /** @description A template of a workspace. */
+        Template: {
+            description: string;
+            /** @description Its folder; what `template` of a new workspace names. */
+            id: string;
+            model: string;
+            models?: components["schemas"]["TemplateModel"][];
+            name: string;
+            /** Format: int64 */
+            provision_timeout_seconds?: number;
+            /** @description Secrets that its agent needs. */
+            required_env?: string[];
+            runtime: string;
+            skill_count: number;
+            /** @description Null when it declares none. */
+            skills: string[] | null;
+            /** @description How many workspaces it brings below itself when it is expanded. */
+            sub_workspaces: number;
+            /** Format: int32 */
+            tier: number;
+        };
+        /** @description A model that a runtime can use. */
+        TemplateModel: {
+            /** @default  */
+            id: string;
+            /** @default null */
+            name: string;
+            /**
+             * @description Secrets that it needs.
+             * @default null
+             */
+            required_env: string[];
+        };
         /** @description A new token of a workspace. */
         TestToken: {
             auth_token: string;
             /** Format: uuid */
             workspace_id: string;
+        };
+        Texts: {
+            [key: string]: string;
         };
         /** @description A live token, without its text. */
         Token: {
@@ -3427,6 +4109,56 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    reportBootstrapFailed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BootstrapFailed"];
+            };
+        };
+        responses: {
+            /** @description It is failed, or nothing was to be changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BootstrapNoted"];
+                };
+            };
+            /** @description The id is not a UUID */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["ContentTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     releaseWorkspace: {
         parameters: {
             query?: never;
@@ -3581,6 +4313,113 @@ export interface operations {
                 };
             };
             401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    exportBundle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bundle */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Bundle"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description It is larger than an import takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            /** @description Its secrets cannot be opened now, so nothing is handed out */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    importBundle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Bundle"];
+            };
+        };
+        responses: {
+            /** @description What became of each: look at `status` */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportedWorkspace"];
+                };
+            };
+            /** @description A field or path is refused; nothing was done */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            408: components["responses"]["RequestTimeout"];
+            /** @description This server runs as many agents as it may */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description It is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
@@ -3978,6 +4817,115 @@ export interface operations {
                 content?: never;
             };
             429: components["responses"]["TooManyRequests"];
+        };
+    };
+    importOrg: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description At most 255 visible ASCII characters */
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportOrg"];
+            };
+        };
+        responses: {
+            /** @description They are there, and their agents start */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportedOrg"];
+                };
+            };
+            /** @description Some are; `error` says why there are not more */
+            207: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportedOrg"];
+                };
+            };
+            /** @description A field is refused; nothing was done */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such organisation */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            408: components["responses"]["RequestTimeout"];
+            /** @description This server runs as many agents as it may */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Secrets are missing */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["ContentTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            /** @description It cannot be told whether secrets are missing */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listOrgTemplates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By folder */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrgListed"][];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
     listOrgTokens: {
@@ -4573,6 +5521,76 @@ export interface operations {
                 };
             };
             401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listTemplates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By folder */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Template"][];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    importTemplate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportTemplate"];
+            };
+        };
+        responses: {
+            /** @description It is there */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportedTemplate"];
+                };
+            };
+            /** @description A path is refused, or there are too many files */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            408: components["responses"]["RequestTimeout"];
+            /** @description There is one of this name */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["ContentTooLarge"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
@@ -5720,6 +6738,123 @@ export interface operations {
             };
         };
     };
+    collapseWorkspace: {
+        parameters: {
+            query?: {
+                /** @description `false`: nobody is asked for a hand-over. */
+                handover?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Nothing is below it any more; that was so already for an unknown one */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Collapsed"];
+                };
+            };
+            /** @description The id is not a UUID */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            /** @description The store cannot be asked; some may be removed: try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    getConsole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its output; empty when it does not run */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Console"];
+                };
+            };
+            /** @description The id is not a UUID */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description It is removed */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            /** @description It is not run by this server, or its output is not kept */
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Whoever runs it cannot be asked */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: components["responses"]["Unavailable"];
+        };
+    };
     delegate: {
         parameters: {
             query?: never;
@@ -5916,6 +7051,59 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    duplicateWorkspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What became of each: look at `status` */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportedWorkspace"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description This server runs as many agents as it may */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description It is larger than an import takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     streamWorkspaceEvents: {
         parameters: {
             query?: {
@@ -5963,6 +7151,77 @@ export interface operations {
                 };
             };
             429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    expandWorkspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They are there, and their agents start */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Expanded"];
+                };
+            };
+            /** @description Its template describes no team */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description This server runs as many agents as it may */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description It is removed */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            /** @description Its template cannot be read */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             503: components["responses"]["Unavailable"];
         };
     };
@@ -6022,6 +7281,62 @@ export interface operations {
                 };
             };
             413: components["responses"]["ContentTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    hibernateWorkspace: {
+        parameters: {
+            query?: {
+                /** @description `true`: also while it works on tasks, which are lost. */
+                force?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It sleeps, or is `hibernating` while its agent takes long to end */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Hibernated"];
+                };
+            };
+            /** @description The id is not a UUID */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace, or it is neither online nor degraded */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description It has active tasks */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
@@ -6638,6 +7953,50 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    pauseWorkspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They are paused */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Paused"];
+                };
+            };
+            /** @description The id is not a UUID */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace, or it is paused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     restartWorkspace: {
         parameters: {
             query?: {
@@ -6666,7 +8025,7 @@ export interface operations {
                     "application/json": components["schemas"]["Restarted"];
                 };
             };
-            /** @description The id is not a UUID */
+            /** @description The id is not a UUID, or the template cannot be used */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6686,7 +8045,7 @@ export interface operations {
                 };
             };
             408: components["responses"]["RequestTimeout"];
-            /** @description There is no room for it */
+            /** @description Something above it is paused, or there is no room for it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6715,6 +8074,59 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+        };
+    };
+    resumeWorkspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Their agents are wanted again */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Resumed"];
+                };
+            };
+            /** @description The id is not a UUID */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace, or it is not paused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Something above it is paused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
     listSecrets: {

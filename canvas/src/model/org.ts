@@ -60,6 +60,7 @@ const STATUS_OF: Readonly<Record<string, Status>> = {
   WORKSPACE_DEGRADED: "degraded",
   WORKSPACE_PROVISION_FAILED: "failed",
   WORKSPACE_PAUSED: "paused",
+  WORKSPACE_HIBERNATING: "hibernating",
   WORKSPACE_HIBERNATED: "hibernated",
 };
 

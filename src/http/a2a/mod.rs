@@ -12,6 +12,7 @@ mod generation;
 mod log;
 mod queue;
 mod reply;
+mod restart_context;
 mod target;
 
 use std::time::Duration;
@@ -32,6 +33,7 @@ pub use self::courier::HttpCourier;
 use self::generation::Meeting;
 use self::log::Note;
 use self::queue::{Post, Why};
+pub use self::restart_context::tell_of_restarts;
 use self::target::{Found, Target};
 use super::error::Answer;
 use super::gates::Caller;
@@ -180,7 +182,12 @@ async fn send(
         }
         Err(error) => {
             note.unsent(error).await;
-            Err(reply::unsent(error, keeps_session))
+            // Its keeper saw it end, and starts it again.
+            let restarting = target.destination.hosted && !app.host.runs(target.id);
+            match error {
+                SendError::Unreachable if restarting => Err(reply::restarting()),
+                error => Err(reply::unsent(error, keeps_session)),
+            }
         }
     }
 }

@@ -45,6 +45,10 @@ pub struct Receipt {
     /// Messages that wait for the workspace, this one included.
     pub queue_depth: u32,
     pub message: String,
+    /// True when it woke the workspace from hibernation.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub waking: bool,
 }
 
 /// Why a message has to wait.
@@ -135,6 +139,10 @@ impl Post<'_> {
             Why::Away(Status::Online | Status::Degraded) => {
                 "workspace collects its messages — request queued".to_owned()
             }
+            Why::Away(Status::Hibernated) => {
+                "workspace is waking from hibernation — request queued, will be delivered when it is back"
+                    .to_owned()
+            }
             Why::Away(status) => format!(
                 "workspace is {} — request queued, will be delivered when it is back",
                 status.as_str()
@@ -148,6 +156,7 @@ impl Post<'_> {
             state: posted.state,
             queue_depth: app.mailroom.waiting(self.to),
             message,
+            waking: why == Why::Away(Status::Hibernated),
         }
     }
 

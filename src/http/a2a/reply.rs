@@ -101,6 +101,12 @@ pub fn unsent(error: SendError, keeps_session: bool) -> ApiError {
     }
 }
 
+/// Returns what is answered when the agent has ended and is being started again (contract 04 §3.6).
+pub fn restarting() -> ApiError {
+    let text = "workspace agent unreachable — container restart triggered";
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text).with("restarting", true)
+}
+
 /// Returns what is answered when too much is under way.
 pub fn turned_away(why: TurnedAway, keeps_session: bool) -> ApiError {
     match why {

@@ -56,6 +56,9 @@ pub async fn find(app: &App, id: Option<WorkspaceId>) -> Result<Found, ApiError>
         let text = "workspace budget limit exceeded";
         return Err(ApiError::new(StatusCode::PAYMENT_REQUIRED, text));
     }
+    if destination.status == Status::Hibernated {
+        return Ok(asleep(app, id).await);
+    }
     if destination.delivery_mode == DeliveryMode::Poll {
         return Ok(away(id, "workspace collects its messages", destination.status));
     }
@@ -74,6 +77,28 @@ pub async fn find(app: &App, id: Option<WorkspaceId>) -> Result<Found, ApiError>
         (_, status) => return Ok(away(id, "workspace not available", status)),
     };
     Ok(Found::Here(Target { id, destination, to }))
+}
+
+/// Wakes a workspace for a message (contract 04 §3.2). It stays asleep below a paused one, and while
+/// the store is away: then the next message tries again.
+async fn asleep(app: &App, id: WorkspaceId) -> Found {
+    match app.directory.wake(id).await {
+        Ok(true) => app.host.started_anew(id),
+        Ok(false) => {
+            let now = app.directory.glimpse(id).map_or(Status::Removed, |known| known.status);
+            return away(id, "workspace not available", now);
+        }
+        Err(error) => {
+            let error = isomer_actors::chain_of(&error);
+            tracing::warn!(workspace_id = %id, %error, "a workspace could not be woken");
+        }
+    }
+    let text = "workspace is waking from hibernation — retry in ~15 seconds";
+    let answer = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text)
+        .with("waking", true)
+        .with("retry_after", COME_BACK.as_secs())
+        .retry_after(COME_BACK);
+    Found::Away { id, status: Status::Hibernated, answer }
 }
 
 fn away(id: WorkspaceId, text: &str, status: Status) -> Found {

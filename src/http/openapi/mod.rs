@@ -36,6 +36,10 @@ pub type Api = OpenApiRouter<App>;
     ),
     tags(
         (name = "workspaces", description = "The workspaces and the tree they form"),
+        (name = "templates", description = "What new workspaces can begin with"),
+        (name = "teams", description = "Workspaces that become teams, and one again"),
+        (name = "bundles", description = "Workspaces with all below them as one document"),
+        (name = "organisations", description = "Whole organisations from YAML"),
         (name = "agents", description = "Which model serves a workspace"),
         (name = "registry", description = "How agents make themselves known and find each other"),
         (name = "messages", description = "Messages to agents, over A2A, and those that wait"),

@@ -5,7 +5,7 @@ use isomer_seal::context::Scope;
 use serde_json::{Value, json};
 
 use super::schema::{Dependents, GlobalSecretChanged, Secret};
-use super::{Body, failed, item, private, read};
+use super::{Body, changes, failed, item, private, read};
 use crate::http::error::{Answer, ApiError, ok};
 use crate::http::gates::Caller;
 use crate::http::json::Input;
@@ -50,6 +50,7 @@ pub async fn set(State(app): State<App>, caller: Caller, input: Input) -> Answer
         .set(Scope::Global, &key, &value, &admin.name())
         .await
         .map_err(|error| failed(error, "failed to encrypt"))?;
+    changes::global(&app, &key).await;
     Ok(ok(&json!({"key": key, "scope": "global", "status": "saved"})))
 }
 
@@ -86,7 +87,10 @@ pub async fn remove(State(app): State<App>, caller: Caller, Path(key): Path<Stri
     let admin = caller.admin(&app).await?;
     let deleted = app.secrets.delete(Scope::Global, &key, &admin.name()).await;
     match deleted.map_err(|error| failed(error, "failed to delete"))? {
-        true => Ok(ok(&json!({"key": key, "scope": "global", "status": "deleted"}))),
+        true => {
+            changes::global(&app, &key).await;
+            Ok(ok(&json!({"key": key, "scope": "global", "status": "deleted"})))
+        }
         false => Err(ApiError::not_found("secret not found")),
     }
 }

@@ -3,6 +3,7 @@
 //! Bodies of these routes are never logged and are erased where the buffer is ours alone; answers
 //! with values are erased once they are sent.
 
+mod changes;
 mod global;
 mod model;
 pub mod schema;

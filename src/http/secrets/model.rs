@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use isomer_seal::context::Scope;
 
 use super::schema::{ChosenModel, ModelChanged};
-use super::{BAD_BODY, failed, private, refused_value, scope_of, strict_id};
+use super::{BAD_BODY, changes, failed, private, refused_value, scope_of, strict_id};
 use crate::http::error::{Answer, ok};
 use crate::http::gates::Caller;
 use crate::http::json::{BadInput, Input};
@@ -81,6 +81,7 @@ pub async fn set(
     if model.is_empty() {
         let cleared = app.secrets.delete(scope, MODEL, &actor.name()).await;
         cleared.map_err(|error| failed(error, "failed to clear model"))?;
+        changes::workspace(&app, id);
         return Ok(ok(&json!({"status": "cleared"})));
     }
     if let Some(reason) = refused_value(&model) {
@@ -91,5 +92,6 @@ pub async fn set(
         .set(scope, MODEL, &value, &actor.name())
         .await
         .map_err(|error| failed(error, "failed to save model"))?;
+    changes::workspace(&app, id);
     Ok(ok(&json!({"model": model, "status": "saved"})))
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::schema::{Dependents, Secret, SecretChanged};
-use super::{Body, failed, item, private, read, scope_of, strict_id};
+use super::{Body, changes, failed, item, private, read, scope_of, strict_id};
 use crate::http::error::{Answer, ApiError, ok, raw_json};
 use crate::http::gates::Caller;
 use crate::http::json::Input;
@@ -104,6 +104,7 @@ pub async fn set(
         .set(scope, &key, &value, &actor.name())
         .await
         .map_err(|error| failed(error, "failed to encrypt secret"))?;
+    changes::workspace(&app, id);
     Ok(ok(&json!({"key": key, "status": "saved"})))
 }
 
@@ -151,7 +152,10 @@ pub async fn remove(
     let id = strict_id(&id)?;
     let deleted = app.secrets.delete(Scope::Workspace(id.0), &key, &actor.name()).await;
     match deleted.map_err(|error| failed(error, "failed to delete secret"))? {
-        true => Ok(ok(&json!({"key": key, "status": "deleted"}))),
+        true => {
+            changes::workspace(&app, id);
+            Ok(ok(&json!({"key": key, "status": "deleted"})))
+        }
         false => Err(ApiError::not_found("secret not found")),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use isomer_actors::api::{NewWorkspace, Start};
+use isomer_actors::api::{NewWorkspace, RuntimeError, Start};
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::record::{Access, DeliveryMode};
 use isomer_actors::domain::status::Status;
@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 
 use super::schema::{Created, CreatedExternal, CreatedHere};
 use super::{connection, validate};
+use crate::http::creation;
 use crate::http::error::{Answer, ApiError, json_response};
 use crate::http::gates::{Admin, Caller};
 use crate::http::json::{BadInput, Input};
@@ -26,13 +27,13 @@ use crate::http::token;
 use crate::keys::error::KeyError;
 use crate::keys::names;
 use crate::net::guard::{self, Rule};
+use crate::templates::generate::Subject;
+use crate::templates::{Files, FolderError, Templates, blocking, home};
 
 const BAD_PAYLOAD: &str = "invalid workspace payload";
 const BAD_FIELDS: &str = "invalid workspace fields";
 const DEFAULT_TIER: i32 = 3;
 const DEFAULT_RUNTIME: &str = "langgraph";
-/// Largest template configuration that is read, in bytes.
-const MAX_CONFIG_BYTES: u64 = 1 << 20;
 
 /// What to create. Absent fields and null are the same.
 #[derive(Default, Deserialize, ToSchema)]
@@ -105,24 +106,40 @@ pub async fn create(
     if body.name.as_deref().unwrap_or_default().is_empty() {
         return Err(BadInput::new("name", "it is required").with_text(BAD_PAYLOAD));
     }
-    fill_from_template(&app, &mut body).await?;
+    let template = fill_from_template(&app, &mut body).await?;
     let hosted = is_hosted(&app, &body);
     let access = validate_fields(&body, hosted)?;
     let external = body.external.unwrap_or(false) || body.runtime.as_deref() == Some(EXTERNAL);
     if external {
         create_external(&app, body, access, &headers, &admin).await
     } else {
-        create_provisioned(&app, body, access, &admin).await
+        create_provisioned(&app, body, access, template, &admin).await
     }
 }
 
-async fn create_provisioned(app: &App, body: Body, access: Access, admin: &Admin) -> Answer {
+async fn create_provisioned(
+    app: &App,
+    body: Body,
+    access: Access,
+    template: Option<Files>,
+    admin: &Admin,
+) -> Answer {
     if is_hosted(app, &body) && !app.host.has_room() {
         return Err(no_room(app.host.limit()));
     }
+    let model = body.model.clone().unwrap_or_default();
     let new = new_workspace(app, body, access, Start::Provision, admin).await?;
     let id = new.id;
-    app.directory.create(new).await?;
+    furnish(app, &new, template, model).await?;
+    match app.directory.create(new).await {
+        Ok(_) => {}
+        // It may exist: its files stay, and the next start decides.
+        Err(error @ RuntimeError::Unknown) => return Err(error.into()),
+        Err(error) => {
+            creation::unfurnish(app, vec![id]).await;
+            return Err(error.into());
+        }
+    }
     let reply = Created::Provisioned(CreatedHere {
         awareness_namespace: format!("workspace:{id}"),
         id: id.0,
@@ -266,25 +283,43 @@ fn refuse_unkept(body: &Body) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Takes runtime and model from the template where the request gives none.
-async fn fill_from_template(app: &App, body: &mut Body) -> Result<(), ApiError> {
+/// Writes the files that its agent begins with, before anybody knows of the workspace.
+async fn furnish(
+    app: &App,
+    new: &NewWorkspace,
+    template: Option<Files>,
+    model: String,
+) -> Result<(), ApiError> {
+    let (templates, data_dir) = (Templates::of(&app.config), app.config.data_dir.clone());
+    let (id, name, runtime) = (new.id, new.name.clone(), new.runtime.clone());
+    let (role, tier) = (new.role.clone().unwrap_or_default(), new.tier);
+    let written = blocking(move || {
+        let subject = Subject { name: &name, role: &role, tier, runtime: &runtime, model: &model };
+        let files = creation::files_for(&templates, template, &subject)?;
+        home::furnish(&data_dir, id, &files)
+    });
+    written.await.map_err(|error| creation::not_read(&error, "failed to write files"))
+}
+
+/// Takes runtime and model from the template where the request gives none; returns its files.
+async fn fill_from_template(app: &App, body: &mut Body) -> Result<Option<Files>, ApiError> {
     let Some(template) = given(body.template.clone()) else {
-        return Ok(());
+        return Ok(None);
     };
     validate::template(&template).map_err(|bad| bad.with_text("invalid template"))?;
-    let Some(root) = &app.config.platform.configs_dir else {
-        return Ok(());
-    };
-    let path = root.join(&template).join("config.yaml");
-    match tokio::fs::metadata(&path).await {
-        Ok(meta) if meta.is_file() && meta.len() <= MAX_CONFIG_BYTES => {}
-        _ => return Ok(()),
-    }
-    let text = tokio::fs::read_to_string(&path).await.unwrap_or_default();
+    let templates = Templates::of(&app.config);
+    let files = blocking(move || templates.files(template.trim_end_matches('/'))).await;
+    let files = files.map_err(|error| match error {
+        FolderError::Path(bad) => {
+            BadInput::new("template", bad.to_string()).with_text("invalid template")
+        }
+        error => creation::not_read(&error, "failed to read template"),
+    })?;
+    let text = files.as_ref().and_then(|files| files.text("config.yaml")).unwrap_or_default();
     let (runtime, model) = scan(&text);
     body.runtime = given(body.runtime.take()).or(runtime);
     body.model = given(body.model.take()).or(model);
-    Ok(())
+    Ok(files)
 }
 
 /// Scans line by line, as the contract does: an unindented `runtime:`, and `model:` either

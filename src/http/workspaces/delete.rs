@@ -10,6 +10,7 @@ use tracing::warn;
 use utoipa::IntoParams;
 
 use super::schema::{Child, ConfirmationRequired, Removed, RemovedAs};
+use crate::http::creation;
 use crate::http::error::{Answer, ApiError, json_response, ok};
 use crate::http::gates::{Caller, workspace_id};
 use crate::http::openapi::schema::ErrorBody;
@@ -58,11 +59,12 @@ pub async fn delete(
     let id = workspace_id(&id)?;
     let purge = options.purge.as_deref() == Some("true");
     let confirm = options.confirm.as_deref() == Some("true");
+    let below = if purge { app.directory.descendants(id) } else { Vec::new() };
     match app.directory.remove(id, RemoveOptions { confirm, purge }).await? {
         Removal::Removed { cascade_deleted } => {
             app.secrets.forget_gone(|id| app.directory.glimpse(WorkspaceId(id)).is_some());
             if purge {
-                forget_files(&app);
+                forget_files(&app, below.into_iter().chain([id]).collect());
             }
             let status = if purge { RemovedAs::Purged } else { RemovedAs::Removed };
             Ok(ok(&Removed { cascade_deleted, status }))
@@ -73,9 +75,11 @@ pub async fn delete(
 
 /// The workspace is gone already, so nobody waits for its files; the next start deletes what is
 /// left of them.
-fn forget_files(app: &App) {
+fn forget_files(app: &App, gone: Vec<WorkspaceId>) {
     let (files, directory) = (app.chat_files.clone(), app.directory.clone());
+    let app = app.clone();
     tokio::spawn(async move {
+        creation::unfurnish(&app, gone).await;
         let exists = move |id| directory.glimpse(id).is_some();
         if let Err(error) = files.sweep(exists).await {
             warn!(error = %isomer_actors::chain_of(&error), "files of a purged workspace are left");

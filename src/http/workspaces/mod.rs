@@ -16,6 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use self::read::{SEQ, gone};
+pub use self::validate::{access as check_access, check_texts, directory as check_directory};
 pub use self::view::{Workspace, folded as folded_view, number};
 use super::openapi::Api;
 
@@ -26,6 +27,5 @@ pub fn router() -> Api {
         .routes(routes!(read::get, patch::patch, delete::delete))
         .routes(routes!(state::state))
         .routes(routes!(forward::forward))
-        .routes(routes!(lifecycle::stop))
-        .routes(routes!(lifecycle::restart))
+        .merge(lifecycle::router())
 }

@@ -143,11 +143,53 @@ pub struct Stopped {
 /// An agent that is starting.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Restarted {
-    /// Always `existing-volume`.
-    pub config_dir: &'static str,
+    /// The template that its configuration began from, or `existing-volume`.
+    pub config_dir: String,
     pub reset_session: bool,
     /// Always `provisioning`.
     pub status: Status,
+}
+
+/// What was paused.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Paused {
+    /// With those below it.
+    pub paused_count: usize,
+    /// Always `paused`.
+    pub status: Status,
+}
+
+/// What was resumed.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Resumed {
+    /// With those below it.
+    pub resumed_count: usize,
+    /// Always `provisioning`.
+    pub status: Status,
+}
+
+/// A workspace that sleeps.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Hibernated {
+    /// `hibernated`, or `hibernating` while its agent takes long to end.
+    pub status: Status,
+}
+
+/// What an agent wrote.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Console {
+    pub output: String,
+}
+
+/// What became of a report.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BootstrapNoted {
+    /// True when it was not being provisioned.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub no_change: bool,
+    /// Always true.
+    pub ok: bool,
 }
 
 /// How a workspace stands, for its agent.

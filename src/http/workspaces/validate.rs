@@ -58,6 +58,14 @@ pub fn texts(texts: Texts<'_>) -> Result<(), BadInput> {
     Ok(())
 }
 
+/// Checks name, role and runtime of a workspace that is not created by itself.
+///
+/// # Errors
+/// As [`texts`].
+pub fn check_texts(name: &str, role: &str, runtime: &str) -> Result<(), BadInput> {
+    texts(Texts { name, role, runtime, model: "" })
+}
+
 /// Checks a host directory: absolute, no `..`, not a system directory.
 ///
 /// # Errors

@@ -34,8 +34,8 @@ use self::memory::SecretsFolder;
 use self::network::Platform;
 use super::folder::Folder;
 use super::{
-    Addresses, Backend, Ended, Failure, Installation, Launch, LogRange, Logs, Terminal,
-    TerminalSize, Unavailable,
+    Addresses, Backend, Ended, Failure, Launch, LogRange, Logs, Terminal, TerminalSize,
+    Unavailable, installation,
 };
 use crate::config::{Config, ProvisionConfig};
 
@@ -50,7 +50,7 @@ const KEY_BYTES: usize = 32;
 pub struct DockerBackend {
     engine: Arc<Engine>,
     config: ProvisionConfig,
-    installation: Installation,
+    installation: Uuid,
     key: Zeroizing<Vec<u8>>,
     /// Where secrets are put that are given by file.
     memory: Option<SecretsFolder>,
@@ -67,16 +67,16 @@ impl DockerBackend {
     /// # Errors
     /// The data folder or the folder for secrets cannot be used.
     pub fn connect(config: &Config, addresses: Addresses) -> io::Result<(Self, Door)> {
-        let installation = Installation::open(&config.data_dir)?;
+        let installation = installation::id(&config.data_dir)?;
         let key = key(&Folder::open(&config.data_dir)?)?;
         let by_file = config.provision.secrets_in_file;
-        let memory = by_file.then(|| SecretsFolder::open(installation.id())).transpose()?;
+        let memory = by_file.then(|| SecretsFolder::open(installation)).transpose()?;
         let given = config.platform.platform_url.clone().map(Ok);
         let (sender, platform) = watch::channel(given);
         let engine = Arc::new(Engine::new(config.provision.docker_socket.clone()));
         let door = Door {
             engine: Arc::clone(&engine),
-            installation: installation.id(),
+            installation,
             platform: sender,
             open_to_all: config.auth.dev_mode,
         };
@@ -88,7 +88,7 @@ impl DockerBackend {
     /// Returns the container of a workspace, if there is one and it is ours.
     async fn own(&self, id: WorkspaceId) -> Result<Option<Own>, EngineError> {
         match self.engine.inspect(&spec::name(id)).await {
-            Ok(found) => Ok(Own::of(found).filter(|own| own.is(self.installation.id(), id))),
+            Ok(found) => Ok(Own::of(found).filter(|own| own.is(self.installation, id))),
             Err(EngineError::Missing(_)) => Ok(None),
             Err(error) => Err(error),
         }
@@ -156,11 +156,7 @@ impl Backend for DockerBackend {
     }
 
     async fn reap(&self, wanted: &BTreeSet<WorkspaceId>) -> Result<usize, Unavailable> {
-        if !self.installation.alone() {
-            // What looks like nobody's may be the other server's.
-            return Ok(0);
-        }
-        let installation = self.installation.id().to_string();
+        let installation = self.installation.to_string();
         let ours = self.engine.labelled(spec::INSTALLATION, &installation).await;
         let mut reaped = 0;
         for container in ours.map_err(unavailable)? {

@@ -118,7 +118,7 @@ impl DockerBackend {
         }
         let around = Surroundings {
             platform_url: self.platform_url().await?,
-            installation: self.installation.id(),
+            installation: self.installation,
             tiers: self.config.tiers,
             processors: self.processors().await,
             user: (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw()),
@@ -218,7 +218,7 @@ impl DockerBackend {
             Err(error) => return Err(Trouble::Away(error)),
         };
         let Some(own) = found else { return self.begin(id, spec).await };
-        if !own.is(self.installation.id(), id) {
+        if !own.is(self.installation, id) {
             return Err(Failure::hopeless(format!(
                 "a container that is not this installation's has the name {}",
                 spec.name
@@ -266,9 +266,7 @@ impl DockerBackend {
             Ok(()) => return Ok(()),
             Err(EngineError::Missing(message)) if message.contains("network") => {
                 warn!(workspace_id = %id, message, "the network of containers is gone; making it again");
-                network::ensure(&self.engine, self.installation.id())
-                    .await
-                    .map_err(Trouble::Away)?;
+                network::ensure(&self.engine, self.installation).await.map_err(Trouble::Away)?;
             }
             Err(error) => return Err(refused(id, error)),
         }

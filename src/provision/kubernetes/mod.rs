@@ -33,8 +33,7 @@ use uuid::Uuid;
 use self::cluster::Cluster;
 use self::observer::Pods;
 use super::{
-    Addresses, Backend, Ended, Failure, Installation, Launch, LogRange, Logs, Terminal,
-    TerminalSize, Unavailable,
+    Addresses, Backend, Ended, Failure, Launch, LogRange, Logs, Terminal, TerminalSize, Unavailable,
 };
 use crate::config::TierSettings;
 
@@ -77,7 +76,6 @@ pub struct Settings {
 #[expect(missing_debug_implementations, reason = "holds a client, which has none")]
 pub struct KubernetesBackend {
     settings: Settings,
-    installation: Installation,
     cluster: Cluster,
     addresses: Addresses,
     pods: Pods,
@@ -91,14 +89,13 @@ pub struct KubernetesBackend {
 impl KubernetesBackend {
     /// Returns a backend for the cluster of the kubeconfig, or for the one that this server is in.
     /// `namespace` is the one of the setting; without it that of the service account or of the kubeconfig's
-    /// context is used. Asks nothing of the cluster yet. `installation` is held as long as the backend.
+    /// context is used. Asks nothing of the cluster yet.
     ///
     /// # Errors
     /// [`ConnectError`].
     pub async fn connect(
         namespace: Option<String>,
         addresses: Addresses,
-        installation: Installation,
         settings: impl FnOnce(String) -> Settings,
     ) -> Result<Self, ConnectError> {
         let mut config = kube::Config::infer()
@@ -109,15 +106,10 @@ impl KubernetesBackend {
         let namespace = namespace.unwrap_or_else(|| config.default_namespace.clone());
         let client =
             Client::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))?;
-        Ok(Self::new(client, addresses, installation, settings(namespace)))
+        Ok(Self::new(client, addresses, settings(namespace)))
     }
 
-    fn new(
-        client: Client,
-        addresses: Addresses,
-        installation: Installation,
-        settings: Settings,
-    ) -> Self {
+    fn new(client: Client, addresses: Addresses, settings: Settings) -> Self {
         let cluster = Cluster {
             client,
             namespace: settings.namespace.clone(),
@@ -127,7 +119,6 @@ impl KubernetesBackend {
         let observer = observer::observe(cluster.clone(), pods.clone());
         Self {
             settings,
-            installation,
             cluster,
             addresses,
             pods,
@@ -174,9 +165,6 @@ impl Backend for KubernetesBackend {
     }
 
     async fn reap(&self, wanted: &BTreeSet<WorkspaceId>) -> Result<usize, Unavailable> {
-        if !self.installation.alone() {
-            return Ok(0);
-        }
         let mut reaped = 0;
         for id in self.cluster.workspaces().await?.difference(wanted) {
             self.cluster.delete(*id).await?;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::limits::Limits;
+use super::super::tiers::TierLimits;
 
 /// Controllers of version 1 that are used.
 const CONTROLLERS: [&str; 3] = ["memory", "cpu", "pids"];
@@ -67,7 +67,7 @@ impl Cgroups {
     }
 
     /// Makes the groups of a run. Those that cannot be made are left out.
-    pub(super) fn make(&self, server: Uuid, run: Uuid, limits: &Limits) -> Cgroup {
+    pub(super) fn make(&self, server: Uuid, run: Uuid, limits: &TierLimits) -> Cgroup {
         let mut folders = Vec::new();
         for (controller, root) in &self.roots {
             let folder = root.join(format!("{server}.{run}"));
@@ -178,23 +178,40 @@ fn delegate(folder: &Path) -> io::Result<()> {
     fs::write(folder.join("cgroup.subtree_control"), "+memory +cpu +pids")
 }
 
-fn limit(folder: &Path, controller: &str, limits: &Limits) -> io::Result<()> {
-    let put = |file: &str, value: u64| fs::write(folder.join(file), value.to_string());
+/// Where a tier says nothing, the groups above it decide.
+fn limit(folder: &Path, controller: &str, limits: &TierLimits) -> io::Result<()> {
+    let put = |file: &str, value: Option<u64>| match value {
+        Some(value) => fs::write(folder.join(file), value.to_string()),
+        None => Ok(()),
+    };
+    let processes = limits.processes.map(u64::from);
     match controller {
-        "memory" => put("memory.limit_in_bytes", limits.memory_bytes()),
+        "memory" => put("memory.limit_in_bytes", limits.memory_bytes),
         "cpu" => put("cpu.shares", limits.cpu_shares),
-        "pids" => put("pids.max", limits.processes),
+        "pids" => put("pids.max", processes),
         _ => {
-            put("memory.max", limits.memory_bytes())?;
-            put("cpu.weight", limits.cpu_weight())?;
-            put("pids.max", limits.processes)
+            put("memory.max", limits.memory_bytes)?;
+            put("cpu.weight", limits.cpu_shares.map(weight))?;
+            put("pids.max", processes)
         }
     }
+}
+
+/// Returns shares as version 2 wants them: 100 for 1,024.
+fn weight(shares: u64) -> u64 {
+    (shares * 100 / 1_024).clamp(1, 10_000)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shares_are_weights_in_version_2() {
+        for (shares, expected) in [(1_024, 100), (4_096, 400), (2, 1), (1 << 18, 10_000)] {
+            assert_eq!(weight(shares), expected);
+        }
+    }
 
     #[test]
     fn own_groups_are_found_in_both_versions() {

@@ -65,7 +65,7 @@ pub(super) fn own(
         ("ISOMER_AGENT_PORT", port.to_string()),
         ("PLUGINS_DIR", shown(&launch.folders.configs.join("plugins"))),
         ("WORKSPACE_CONFIG_PATH", shown(&launch.folders.configs)),
-        (INSTALLATION, shared.installation.id().to_string()),
+        (INSTALLATION, shared.installation.to_string()),
         (SERVER, shared.server.to_string()),
         (RUN, run.to_string()),
     ]

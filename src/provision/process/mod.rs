@@ -11,7 +11,7 @@ mod environment;
 pub mod exec;
 mod exit;
 mod inherited;
-mod limits;
+mod lease;
 mod log;
 mod ports;
 mod run;
@@ -21,7 +21,9 @@ mod terminal;
 mod watch;
 
 use std::collections::{BTreeSet, HashMap};
+use std::fs::DirBuilder;
 use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -34,14 +36,15 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use self::cgroup::Cgroups;
+use self::lease::Lease;
 use self::log::AgentLog;
 use self::ports::Ports;
 use self::run::Live;
 use self::scan::{INSTALLATION, RUN, SERVER, WORKSPACE};
 use self::spawner::Spawner;
 use super::{
-    Addresses, Backend, Ended, Failure, Folders, Installation, Launch, LogRange, Logs, Terminal,
-    TerminalSize, Unavailable,
+    Addresses, Backend, Ended, Failure, Folders, Launch, LogRange, Logs, Terminal, TerminalSize,
+    Unavailable, installation,
 };
 use crate::config::TierSettings;
 
@@ -76,7 +79,9 @@ pub struct ProcessBackend(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     settings: ProcessSettings,
-    installation: Installation,
+    /// What everything that is started here bears, and nothing else.
+    installation: Uuid,
+    lease: Lease,
     /// This start of the server.
     server: Uuid,
     spawner: Spawner,
@@ -90,12 +95,15 @@ struct Shared {
 }
 
 impl ProcessBackend {
-    /// Returns a backend that runs nothing yet. To be called in the runtime.
+    /// Returns a backend that runs nothing yet. To be called in the runtime. Blocks for a moment.
     ///
     /// # Errors
-    /// The system gives no thread.
-    pub fn new(settings: ProcessSettings, installation: Installation) -> io::Result<Self> {
-        let cgroups = match Cgroups::find(installation.id()) {
+    /// The data folder cannot be used, or the system gives no thread.
+    pub fn open(settings: ProcessSettings) -> io::Result<Self> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&settings.data_dir)?;
+        let installation = installation::id(&settings.data_dir)?;
+        let lease = Lease::take(&settings.data_dir)?;
+        let cgroups = match Cgroups::find(installation) {
             Ok(cgroups) => Some(cgroups),
             Err(error) => {
                 info!(
@@ -108,6 +116,7 @@ impl ProcessBackend {
         Ok(Self(Arc::new(Shared {
             settings,
             installation,
+            lease,
             server: Uuid::new_v4(),
             spawner: Spawner::start()?,
             cgroups,
@@ -139,7 +148,7 @@ impl Backend for ProcessBackend {
     }
 
     async fn end(&self, id: WorkspaceId) -> Result<(), Unavailable> {
-        let (installation, workspace) = (self.0.installation.id().to_string(), id.to_string());
+        let (installation, workspace) = (self.0.installation.to_string(), id.to_string());
         let live = self.0.runs.get(&id).map(|live| Arc::clone(&live));
         let session = live.and_then(|live| live.process());
         scan::end_all(move || {
@@ -168,7 +177,7 @@ impl Backend for ProcessBackend {
     /// What an earlier server left is nobody's, wanted or not: an agent does not outlive its server, and
     /// the one that is wanted is started anew. What runs now is never touched.
     async fn reap(&self, _: &BTreeSet<WorkspaceId>) -> Result<usize, Unavailable> {
-        if !self.0.installation.alone() {
+        if !self.0.lease.is_alone() {
             return Ok(0);
         }
         let groups = match &self.0.cgroups {
@@ -232,7 +241,7 @@ impl Shared {
 
     /// Returns the processes of this installation that belong to no run of now. Blocks.
     fn left_behind(&self) -> Vec<i32> {
-        let installation = self.installation.id().to_string();
+        let installation = self.installation.to_string();
         let server = self.server.to_string();
         let marked = scan::read_marks((INSTALLATION, &installation), [SERVER, RUN]);
         // After the look at the processes: a run is noted before it has any.

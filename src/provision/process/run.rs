@@ -20,10 +20,9 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::super::addresses::Listed;
-use super::super::{Failure, Launch, secrets_json};
+use super::super::{Failure, Launch, secrets_json, tiers};
 use super::cgroup::Cgroup;
 use super::environment::{Environment, environment};
-use super::limits::Limits;
 use super::log::{self, AgentLog, Redactor};
 use super::ports::Reserved;
 use super::scan::RUN;
@@ -127,7 +126,7 @@ impl Shared {
         let run = Uuid::new_v4();
         let in_file = self.settings.secrets_in_file;
         let own = command::own(self, launch, run, port);
-        let limits = Limits::of(launch.agent.tier, &self.settings.tiers);
+        let limits = tiers::limits(launch.agent.tier, &self.settings.tiers);
         let file = in_file.then(|| secrets_json(launch)).transpose();
         Ok(Arc::new(Live {
             run,

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use isomer::config::{RuntimeSpec, TierSettings};
 use isomer::provision::{
-    Addresses, Backend, Ended, Failure, Folders, Installation, Launch, LogRange, ProcessBackend,
-    ProcessSettings, Terminal, TerminalInput, TerminalSize, Unavailable, Wanted,
+    Addresses, Backend, Ended, Failure, Folders, Launch, LogRange, ProcessBackend, ProcessSettings,
+    Terminal, TerminalInput, TerminalSize, Unavailable, Wanted,
 };
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::record::Access;
@@ -30,7 +30,7 @@ fn backend(data_dir: &Path) -> ProcessBackend {
         addresses: Addresses::default(),
         exists: Arc::new(|_| false),
     };
-    ProcessBackend::new(settings, Installation::open(data_dir).unwrap()).unwrap()
+    ProcessBackend::open(settings).unwrap()
 }
 
 fn launch(data_dir: &Path, command: &[&str]) -> Launch {
@@ -120,10 +120,11 @@ async fn a_terminal_is_a_shell_where_the_agent_is() {
     type_in(&terminal, "stty size\n").await;
     until(&mut terminal, "43 132").await;
     // It is the controlling terminal: ^C reaches what runs in the foreground.
-    type_in(&terminal, "sleep 500; echo inter''rupted\n").await;
+    let waits = r#"x=caught y=ready; sh -c "trap 'echo =$x=; exit' INT; echo =$y=; while :; do sleep 0.1; done""#;
+    type_in(&terminal, &format!("{waits}\n")).await;
+    until(&mut terminal, "=ready=").await;
     type_in(&terminal, "\u{3}").await;
-    type_in(&terminal, "echo go''on\n").await;
-    until(&mut terminal, "goon").await;
+    until(&mut terminal, "=caught=").await;
     // `exit` ends it.
     type_in(&terminal, "exit\n").await;
     let ended = async { while terminal.output.recv().await.is_some() {} };
@@ -138,8 +139,8 @@ async fn a_dropped_terminal_ends_what_was_begun_in_it() {
     let mut terminal = terminal(&run).await;
     type_in(&terminal, "setsid sleep 601 & nohup sleep 602 & echo started $! started\n").await;
     until(&mut terminal, "\nstarted ").await;
-    type_in(&terminal, "ps -o pid= -C sleep >/dev/null; for p in /proc/[0-9]*; do tr '\\0' ' ' 2>/dev/null <$p/cmdline | grep -q '^sleep 60[12]' && echo found=${p#/proc/}=; done; echo do''ne\n").await;
-    let shown = until(&mut terminal, "done").await;
+    type_in(&terminal, "for p in /proc/[0-9]*; do tr '\\0' ' ' 2>/dev/null <$p/cmdline | grep -q '^sleep 60[12]' && echo found=${p#/proc/}=; done; echo fin''ished\n").await;
+    let shown = until(&mut terminal, "finished").await;
     let found = |line: &str| line.strip_prefix("found=")?.split('=').next()?.parse::<i32>().ok();
     let begun: Vec<_> = shown.lines().filter_map(found).collect();
     assert!(begun.len() >= 2, "{shown:?}");

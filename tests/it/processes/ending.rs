@@ -113,7 +113,7 @@ async fn leftovers_of_this_installation_are_ended_and_those_of_another_are_not()
     let id = create(&admin, "Ada", "isomer", json!({})).await;
     online(&admin, &id, 1).await;
     server.kill();
-    let installation = std::fs::read_to_string(server.files("").join("../installation")).unwrap();
+    let installation = super::installation(&server);
     let left = |installation: &str| {
         Command::new("sleep")
             .arg("600")

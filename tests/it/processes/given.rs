@@ -197,7 +197,7 @@ async fn limits_are_those_of_the_tier_where_groups_can_be_made() {
     }
     let seen = seen(&server, &id).await;
     let groups = seen["cgroup"].as_str().unwrap();
-    let installation = std::fs::read_to_string(server.files("").join("../installation")).unwrap();
+    let installation = super::installation(&server);
     let own = groups.lines().filter(|line| line.contains(&format!("isomer-{installation}")));
     let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
     let mut limits = Vec::new();

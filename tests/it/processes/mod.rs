@@ -54,7 +54,10 @@ async fn failed(admin: &Client, id: &str) -> String {
     eventually("failed workspace", ONLINE, || async {
         let all = admin.get("/workspaces").await.json();
         let view = all.as_array().unwrap().iter().find(|view| view["id"] == id)?.clone();
-        (view["status"] == "failed").then(|| view["last_sample_error"].as_str().unwrap().to_owned())
+        let error = view["last_sample_error"].as_str()?;
+        // After an empty line come the last lines of its output.
+        let reason = error.split("\n\n").next()?;
+        (view["status"] == "failed" && !reason.is_empty()).then(|| reason.to_owned())
     })
     .await
 }
@@ -83,6 +86,12 @@ fn started(server: &Server) -> BTreeMap<String, i32> {
         .collect()
 }
 
+/// Returns the id that everything bears which a server of this data folder starts.
+fn installation(server: &Server) -> String {
+    let text = std::fs::read_to_string(server.files("").join("../installation")).unwrap();
+    text.trim().to_owned()
+}
+
 /// Whether a process is there and was not ended.
 fn is_alive(process: i32) -> bool {
     std::fs::read_to_string(format!("/proc/{process}/stat"))
@@ -101,14 +110,14 @@ fn holds(folder: &Path, bytes: &[u8]) -> Option<std::path::PathBuf> {
             if let Some(found) = holds(&path, bytes) {
                 return Some(found);
             }
-        } else if std::fs::read(&path).is_ok_and(|all| memchr_find(&all, bytes)) {
+        } else if std::fs::read(&path).is_ok_and(|all| contains(&all, bytes)) {
             return Some(path);
         }
     }
     None
 }
 
-fn memchr_find(all: &[u8], bytes: &[u8]) -> bool {
+fn contains(all: &[u8], bytes: &[u8]) -> bool {
     all.windows(bytes.len()).any(|window| window == bytes)
 }
 

@@ -23,8 +23,8 @@ use tokio_util::sync::CancellationToken;
 use self::server::{DEADLINE, Server, recorded};
 use super::manifest::Manifest;
 use super::{
-    Addresses, Backend, Ended, Failure, Installation, KubernetesBackend, Launch, LogRange,
-    Settings, Unavailable, configs,
+    Addresses, Backend, Ended, Failure, KubernetesBackend, Launch, LogRange, Settings, Unavailable,
+    configs,
 };
 use crate::config::{RuntimeSpec, TierSettings};
 use crate::provision::{Folders, Wanted};
@@ -135,8 +135,5 @@ fn backend(address: &str, addresses: &Addresses) -> Arc<KubernetesBackend> {
     let mut config = Config::new(format!("http://{address}").parse().unwrap());
     config.default_retry = false;
     let client = Client::try_from(config).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("installation"), INSTALLATION).unwrap();
-    let installation = Installation::open(folder.path()).unwrap();
-    Arc::new(KubernetesBackend::new(client, addresses.clone(), installation, settings()))
+    Arc::new(KubernetesBackend::new(client, addresses.clone(), settings()))
 }
