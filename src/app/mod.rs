@@ -1,5 +1,6 @@
 //! All wiring, on one page: from a checked configuration to a server, and back down.
 
+mod kubernetes;
 mod provision;
 mod secrets;
 
@@ -84,12 +85,12 @@ pub enum AppError {
     ChatFiles(#[from] ChatFilesError),
     #[error("agents cannot be run")]
     Provisioner(#[source] std::io::Error),
-    #[error("PROVISIONER is {0}, which is not built in")]
-    NotBuiltIn(&'static str),
     #[error("the system gives no randomness")]
     Randomness,
     #[error("metrics cannot be registered")]
     Metrics(#[from] prometheus::Error),
+    #[error("agents cannot be run in a cluster")]
+    Kubernetes(#[from] kubernetes::KubernetesError),
     #[error("the address of the listener is unknown")]
     Listener(#[source] std::io::Error),
     #[error("the supervision tree gave up; the log says why")]

@@ -12,7 +12,7 @@ use isomer_actors::ports::Store;
 use isomer_actors::tokens::Tokens;
 use tracing::warn;
 
-use super::AppError;
+use super::{AppError, kubernetes};
 use crate::config::{Config, Provisioner};
 use crate::keys::secrets::Secrets;
 use crate::provision::docker::{DockerBackend, Door};
@@ -41,7 +41,7 @@ pub(super) async fn agent_host(
     address: SocketAddr,
 ) -> Result<(Hosting, HostWork, Option<Door>), AppError> {
     let addresses = Addresses::default();
-    let (backend, door) = backend(config, &directory, &addresses)?;
+    let (backend, door) = backend(config, &directory, &addresses).await?;
     if !backend.outlives_server()
         && let Err(error) = backend.reap(&BTreeSet::new()).await
     {
@@ -65,7 +65,7 @@ pub(super) async fn agent_host(
     Ok(((host, addresses, backend), work, door))
 }
 
-fn backend(
+async fn backend(
     config: &Config,
     directory: &Directory,
     addresses: &Addresses,
@@ -80,7 +80,9 @@ fn backend(
             let (backend, door) = connected.map_err(AppError::Provisioner)?;
             Ok((Arc::new(backend), Some(door)))
         }
-        chosen @ Provisioner::Kubernetes => Err(AppError::NotBuiltIn(chosen.as_str())),
+        Provisioner::Kubernetes => {
+            Ok((kubernetes::backend(config, addresses.clone()).await?, None))
+        }
         Provisioner::None => Ok((Arc::new(Nothing), None)),
     }
 }

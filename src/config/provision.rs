@@ -17,6 +17,7 @@ const DOCKER_SOCKET: &str = "/var/run/docker.sock";
 const MAX_BYTES: u64 = 1 << 20;
 const MAX_RUNTIMES: usize = 256;
 const LONGEST_NAME: usize = 64;
+const LONGEST_NAMESPACE: usize = 63;
 
 /// `PROVISIONER`: the one way in which this server runs agents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,6 +93,9 @@ pub struct ProvisionConfig {
     pub tiers: TierSettings,
     /// `DOCKER_HOST` (`unix:///var/run/docker.sock`): the socket of the engine of `docker`.
     pub docker_socket: PathBuf,
+    /// `KUBERNETES_NAMESPACE` (that of the service account or of the kubeconfig's context, else `default`):
+    /// where `kubernetes` has its objects.
+    pub kubernetes_namespace: Option<String>,
 }
 
 impl ProvisionConfig {
@@ -129,6 +133,7 @@ impl Source<'_> {
             attempt: self.seconds("PROVISION_ATTEMPT_SECONDS", 1, 3_600)?.unwrap_or(secs(180)),
             tiers: self.tiers()?,
             docker_socket: self.docker_socket(provisioner)?,
+            kubernetes_namespace: self.kubernetes_namespace(provisioner)?,
         })
     }
 
@@ -157,6 +162,30 @@ impl Source<'_> {
                 "the engine's socket on this machine is needed, unix:///path",
             )),
         }
+    }
+
+    /// Also refuses what pods cannot do without: the address of this server.
+    fn kubernetes_namespace(&self, used: Provisioner) -> Result<Option<String>, ConfigError> {
+        const VARIABLE: &str = "KUBERNETES_NAMESPACE";
+        if used != Provisioner::Kubernetes {
+            return Ok(None);
+        }
+        if self.web_url("PLATFORM_URL")?.is_none() {
+            let accepted = "with PROVISIONER=kubernetes the URL is needed at which pods reach \
+                            this server, such as http://isomer.isomer.svc:8080";
+            return Err(bad("PLATFORM_URL", "", accepted));
+        }
+        let Some(text) = self.text(VARIABLE) else { return Ok(None) };
+        let name = text.trim();
+        let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        let is_label = name.len() <= LONGEST_NAMESPACE
+            && name.bytes().all(inner)
+            && !name.starts_with('-')
+            && !name.ends_with('-');
+        if is_label {
+            return Ok(Some(name.to_owned()));
+        }
+        Err(bad(VARIABLE, &text, "lower-case letters, digits and hyphens are accepted, at most 63"))
     }
 
     fn secrets_in_file(&self) -> Result<bool, ConfigError> {

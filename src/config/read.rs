@@ -413,6 +413,20 @@ mod tests {
     }
 
     #[test]
+    fn a_cluster_needs_to_know_where_the_server_is() {
+        let kubernetes = ("PROVISIONER", "kubernetes");
+        assert_eq!(read(&[kubernetes]).unwrap_err().variable, "PLATFORM_URL");
+        let url = ("PLATFORM_URL", "http://isomer.isomer.svc:8080");
+        assert_eq!(read(&[kubernetes, url]).unwrap().provision.kubernetes_namespace, None);
+        let named = |name| read(&[kubernetes, url, ("KUBERNETES_NAMESPACE", name)]);
+        let namespace = named("agents-1").unwrap().provision.kubernetes_namespace;
+        assert_eq!(namespace.as_deref(), Some("agents-1"));
+        for bad in ["Agents", "-a", "a-", "a.b", &"a".repeat(64)] {
+            assert_eq!(named(bad).unwrap_err().variable, "KUBERNETES_NAMESPACE", "{bad}");
+        }
+    }
+
+    #[test]
     fn the_interval_of_cleaning_up_takes_whatever_stands_there() {
         let hours = |value| {
             let config = read(&[("ACTIVITY_CLEANUP_INTERVAL_HOURS", value)]).unwrap();

@@ -4,7 +4,7 @@
 //! [`Host`] keeps one [`keeper`] for every workspace that this server runs; a keeper starts its
 //! agent through a [`Backend`], tells the runtime when it ended, and starts it again as
 //! [`restarts`] says. Child processes ([`process`]) are one backend,
-//! containers ([`docker`]) another; they need know nothing of the rest.
+//! containers ([`docker`]) and a cluster's pods ([`kubernetes`]) others; they need know nothing of the rest.
 
 mod addresses;
 mod backend;
@@ -15,8 +15,9 @@ mod engine;
 mod fixtures;
 mod folder;
 mod host;
-mod installation;
+pub(crate) mod installation;
 mod keeper;
+mod kubernetes;
 mod launch;
 mod nothing;
 mod prepare;
@@ -39,6 +40,9 @@ pub use backend::{
 pub use demo::create_demo;
 pub use engine::HostSettings;
 pub use host::{Host, Refused, Work as HostWork};
+pub use kubernetes::{
+    ConnectError as KubernetesConnectError, KubernetesBackend, Settings as KubernetesSettings,
+};
 pub use launch::{Folders, Launch, Prepare, TOKEN, Wanted};
 pub use nothing::Nothing;
 pub use prepare::{Preparer, secrets_json};

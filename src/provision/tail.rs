@@ -37,7 +37,7 @@ pub async fn tail(
                 bytes.drain(..bytes.len() - MAX_READ);
             }
         }
-        Ok(bytes)
+        Ok::<_, Unavailable>(bytes)
     };
     let bytes = timeout(READ_LIMIT, read).await.map_err(|_| late())??;
     let text = printable(&String::from_utf8_lossy(&bytes), MAX_READ);
