@@ -167,7 +167,7 @@ fn mounts(
     limits: &TierLimits,
     secrets: Option<&Path>,
 ) -> Vec<Mount> {
-    let Folders { configs, workspace } = &launch.folders;
+    let Folders { configs, workspace, home, plugins } = &launch.folders;
     let mut mounts = vec![bind(configs, "/configs", false)];
     if limits.workspace {
         let own = bind(workspace, "/workspace", false);
@@ -176,6 +176,10 @@ fn mounts(
             (Some(folder), Access::ReadOnly) => bind(Path::new(folder), "/workspace", true),
             (Some(folder), Access::ReadWrite) => bind(Path::new(folder), "/workspace", false),
         });
+    }
+    if limits.workspace {
+        mounts.push(bind(home, "/home", false));
+        mounts.push(bind(plugins, "/plugins", false));
     }
     if let Some(sessions) = claude_sessions(launch) {
         mounts.push(bind(&sessions, CLAUDE_SESSIONS, false));

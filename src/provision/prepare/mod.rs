@@ -76,7 +76,9 @@ impl Preparer {
         let data_dir = self.data_dir.clone();
         let made = blocking(move || {
             let root = Folder::open(&data_dir)?.within("workspaces")?.within(&id.to_string())?;
-            root.within("workspace")?;
+            for name in ["workspace", "home", "plugins"] {
+                root.within(name)?;
+            }
             root.within("configs")
         });
         let configs = made.await.map_err(|error| unusable(id, &error))?;

@@ -63,7 +63,7 @@ pub(super) fn own(
         ("PORT", port.to_string()),
         ("ISOMER_AGENT_BIND", "127.0.0.1".to_owned()),
         ("ISOMER_AGENT_PORT", port.to_string()),
-        ("PLUGINS_DIR", shown(&launch.folders.configs.join("plugins"))),
+        ("PLUGINS_DIR", shown(&launch.folders.plugins)),
         ("WORKSPACE_CONFIG_PATH", shown(&launch.folders.configs)),
         (INSTALLATION, shared.installation.to_string()),
         (SERVER, shared.server.to_string()),
