@@ -102,7 +102,7 @@ mod tests {
     fn every_command_and_option_is_described() {
         let mut command = Arguments::command();
         command.build();
-        command.debug_assert();
+        command.clone().debug_assert();
         described(&command);
     }
 
