@@ -82,7 +82,7 @@ impl Engine {
             let path = self.socket.display().to_string();
             let limit = CALL_LIMIT.as_secs();
             let docker = Docker::connect_with_unix(&path, limit, API_DEFAULT_VERSION)?;
-            Ok(bounded(docker.negotiate_version()).await?)
+            bounded(docker.negotiate_version()).await
         };
         self.docker.get_or_try_init(connect).await
     }

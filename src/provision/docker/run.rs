@@ -35,7 +35,7 @@ impl From<Failure> for Trouble {
 
 /// What became of a container that was looked at.
 enum Found {
-    Runs(Own),
+    Runs(Box<Own>),
     Ended(Failure),
 }
 
@@ -159,7 +159,7 @@ impl DockerBackend {
             None => container.insert(self.ensure(id, spec).await?),
         };
         let own = match self.look(known).await? {
-            Found::Runs(own) => own,
+            Found::Runs(own) => *own,
             Found::Ended(failure) => return Err(failure.into()),
         };
         let address = address(&own, spec).ok_or_else(|| {
@@ -184,7 +184,7 @@ impl DockerBackend {
         };
         let state = found.state.clone().unwrap_or_default();
         match Own::of(found) {
-            Some(own) if own.runs() => Ok(Found::Runs(own)),
+            Some(own) if own.runs() => Ok(Found::Runs(Box::new(own))),
             _ => {
                 let status = state.exit_code.unwrap_or_default();
                 let memory = if state.oom_killed == Some(true) {

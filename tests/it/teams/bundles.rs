@@ -102,7 +102,7 @@ async fn no_secret_is_ever_inside(mode: Mode) {
     );
     write(&folder.join("config.yaml"), &config);
     write(&folder.join("skills/s/SKILL.md"), &format!("Uses {}.", canaries[2]));
-    write(&folder.join(&format!("{}.md", canaries[1])), "x");
+    write(&folder.join(format!("{}.md", canaries[1])), "x");
     let reply = admin.get(&format!("/bundles/export/{root}")).await;
     let bundle = reply.expect(200);
     for canary in
