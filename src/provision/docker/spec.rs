@@ -167,7 +167,7 @@ fn mounts(
     limits: &TierLimits,
     secrets: Option<&Path>,
 ) -> Vec<Mount> {
-    let Folders { configs, workspace } = &launch.folders;
+    let Folders { configs, workspace, .. } = &launch.folders;
     let mut mounts = vec![bind(configs, "/configs", false)];
     if limits.workspace {
         let own = bind(workspace, "/workspace", false);
