@@ -1094,6 +1094,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/workspaces/{id}/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns the document. */
+        get: operations["getConfig"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Merges a JSON value into the document, at its top level: nested objects are replaced, nulls are kept.
+         * @description What is no object follows PostgreSQL's concatenation: arrays append, everything else becomes an array.
+         */
+        patch: operations["updateConfig"];
+        trace?: never;
+    };
     "/workspaces/{id}/console": {
         parameters: {
             query?: never;
@@ -1240,6 +1261,53 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/workspaces/{id}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists files and folders of a workspace, by path, at most 10,000.
+         * @description `.git`, `node_modules`, `__pycache__`, `.DS_Store`, links, pipes and the agent's token are left out. A folder
+         *     that is not there is empty.
+         */
+        get: operations["listFiles"];
+        /** Writes many files of a workspace, all or none. Others stay. */
+        put: operations["writeFiles"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/files/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Reads a file of a workspace, exactly as it is.
+         * @description Its entity tag, given as `If-Match` when it is written back, keeps somebody else's change from being lost.
+         */
+        get: operations["readFile"];
+        /**
+         * Writes a file of a workspace whole, and the folders on its way.
+         * @description With `If-Match` (an entity tag that was read) or `If-None-Match: *` it is written only if that holds.
+         */
+        put: operations["writeFile"];
+        post?: never;
+        /** Deletes a file of a workspace, or a folder with what is in it; of a link, the link. */
+        delete: operations["deleteFile"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/workspaces/{id}/forward": {
         parameters: {
             query?: never;
@@ -1322,6 +1390,27 @@ export interface paths {
         put?: never;
         /** Gives a message back: it is handed out again later, unless it was the fifth time. */
         post: operations["giveBackMessage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns what the agent of a workspace wrote to its standard output and error, oldest first.
+         * @description With `follow` it goes on until the client leaves, its token is revoked, the agent is not run any more, or the
+         *     server stops.
+         */
+        get: operations["getLogs"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1629,6 +1718,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/workspaces/{id}/shared-context": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns the files of `/configs` that `shared_context:` in `config.yaml` names. What cannot be read is left out.
+         * @description A direct child may ask with its own token.
+         */
+        get: operations["getSharedContext"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/workspaces/{id}/state": {
         parameters: {
             query?: never;
@@ -1660,6 +1769,29 @@ export interface paths {
         put?: never;
         /** Ends an agent that this server runs, as a crash would, for people to watch it come back. */
         post: operations["stopWorkspace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{id}/terminal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Upgrades to a WebSocket with a shell behind it, where the agent of the workspace is.
+         * @description Binary frames of at most 4,096 bytes are its output. Every frame from the client is typed into it as it is, but a
+         *     text frame `{"resize":{"cols":120,"rows":40}}`, which gives the terminal another size. The shell is killed when
+         *     the connection ends. Close codes: 1000 the shell has ended, or nothing was typed for 30 minutes; 1001 the server is
+         *     stopping; 1008 the token was revoked; 1013 the client does not read.
+         */
+        get: operations["openTerminal"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2118,6 +2250,11 @@ export interface components {
             /** @description The JSON-RPC request. */
             body: Record<string, never>;
         };
+        /** @description The document of a workspace. */
+        ConfigDocument: {
+            /** @description `{}` until something is written. */
+            data: unknown;
+        };
         /** @description Nothing was removed: say yes with `confirm=true`. */
         ConfirmationRequired: {
             children: components["schemas"]["Child"][];
@@ -2378,8 +2515,67 @@ export interface components {
             a2a: boolean;
             activity: boolean;
             approvals: boolean;
+            bundles: boolean;
             chat_files: boolean;
+            files: boolean;
             hosted_agents: boolean;
+            lifecycle: boolean;
+            /** @description The output of agents can be read. */
+            logs: boolean;
+            teams: boolean;
+            templates: boolean;
+            /** @description Shells can be opened where agents are. */
+            terminal: boolean;
+        };
+        /** @description What was done to a file. */
+        FileChanged: {
+            path: string;
+            /** @description `saved` or `deleted`. */
+            status: string;
+        };
+        /** @description A file of a workspace. */
+        FileContent: {
+            /** @description The text; bytes that are not UTF-8 are replaced. */
+            content: string;
+            /** @description Bytes were replaced: written back, the file would not be the same. */
+            lossy?: boolean;
+            path: string;
+            /** @description Of `content`, in bytes. */
+            size: number;
+            /** @description The file has more than 5 MiB, and goes on. */
+            truncated?: boolean;
+        };
+        /** @description A file or folder of a workspace. */
+        FileEntry: {
+            /** @description It is a folder. */
+            dir: boolean;
+            /** @description Relative to the folder that is listed. */
+            path: string;
+            /**
+             * Format: int64
+             * @description In bytes; 0 for a folder.
+             */
+            size: number;
+        };
+        FileText: {
+            /** @description At most 5 MiB; may be empty. */
+            content: string;
+        };
+        FileTexts: {
+            /** @description Texts by path, at most 200. */
+            files: {
+                [key: string]: string;
+            };
+        };
+        /** @description What was written. */
+        FilesReplaced: {
+            /** @description How many. */
+            files: number;
+            /** @description `volume`. */
+            source: string;
+            /** @description `replaced`. */
+            status: string;
+            workspace: string;
         };
         /** @description Who takes over. */
         Forward: {
@@ -3263,6 +3459,8 @@ export interface components {
             features: components["schemas"]["Features"];
             /** Format: int64 */
             liveness_ttl_ms: number;
+            /** @description How this server runs agents (`PROVISIONER`). */
+            provisioner: string;
             redis: boolean;
             store: components["schemas"]["StoreKind"];
             version: string;
@@ -3300,6 +3498,12 @@ export interface components {
             key: string;
             /** @description 1 to 65,536 bytes. */
             value: string;
+        };
+        /** @description A file that a workspace shares. */
+        SharedFile: {
+            content: string;
+            /** @description Relative to `/configs`. */
+            path: string;
         };
         /**
          * @description What its signatures make of a card.
@@ -6792,6 +6996,100 @@ export interface operations {
             };
         };
     };
+    getConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The document */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigDocument"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    updateConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            /** @description Merged */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            408: components["responses"]["RequestTimeout"];
+            /** @description It is removed */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The body, or the document with it, is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getConsole: {
         parameters: {
             query?: never;
@@ -7233,6 +7531,396 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    listFiles: {
+        parameters: {
+            query?: {
+                /** @description `/configs` (unless given), `/workspace`, `/home` or `/plugins`. */
+                root?: string;
+                /** @description The folder to list, relative to the root; the root itself unless given. */
+                path?: string;
+                /** @description How deep; 1 unless given. */
+                depth?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What is there */
+            200: {
+                headers: {
+                    /** @description `true` when there is more */
+                    "x-truncated"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileEntry"][];
+                };
+            };
+            /** @description A parameter is not acceptable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            /** @description The disk refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    writeFiles: {
+        parameters: {
+            query?: {
+                /** @description `/configs` (unless given), `/workspace`, `/home` or `/plugins`. */
+                root?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FileTexts"];
+            };
+        };
+        responses: {
+            /** @description Written */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FilesReplaced"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            /** @description The folder is read-only */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            408: components["responses"]["RequestTimeout"];
+            /** @description It is removed */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["ContentTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            /** @description The disk refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: components["responses"]["Unavailable"];
+            /** @description The workspace has as many files as it may */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    readFile: {
+        parameters: {
+            query?: {
+                /** @description `/configs` (unless given), `/workspace`, `/home` or `/plugins`. */
+                root?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+                /** @description Relative to the root; it may contain slashes */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What it holds */
+            200: {
+                headers: {
+                    /** @description Of the bytes; absent when it is cut */
+                    etag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileContent"];
+                };
+            };
+            /** @description A parameter is not acceptable, or it is no regular file */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such file or workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            /** @description The disk refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    writeFile: {
+        parameters: {
+            query?: {
+                /** @description `/configs` (unless given), `/workspace`, `/home` or `/plugins`. */
+                root?: string;
+            };
+            header?: {
+                /** @description Entity tags: only if it is still one of these; `*`: only if it is there */
+                "if-match"?: string;
+                /** @description `*`: only if it is not there */
+                "if-none-match"?: string;
+            };
+            path: {
+                /** @description The workspace */
+                id: string;
+                /** @description Relative to the root; it may contain slashes */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FileText"];
+            };
+        };
+        responses: {
+            /** @description Written */
+            200: {
+                headers: {
+                    /** @description Of what was written */
+                    etag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileChanged"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            /** @description The folder is read-only */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            408: components["responses"]["RequestTimeout"];
+            /** @description It is removed */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The file has changed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["ContentTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            /** @description The disk refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: components["responses"]["Unavailable"];
+            /** @description The workspace has as many files as it may */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    deleteFile: {
+        parameters: {
+            query?: {
+                /** @description `/configs` (unless given), `/workspace`, `/home` or `/plugins`. */
+                root?: string;
+            };
+            header?: {
+                /** @description Entity tags: only if it is still one of these */
+                "if-match"?: string;
+            };
+            path: {
+                /** @description The workspace */
+                id: string;
+                /** @description Relative to the root; it may contain slashes */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileChanged"];
+                };
+            };
+            /** @description A parameter is not acceptable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description The folder is read-only */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such file or workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description It is removed */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The file has changed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            /** @description The disk refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: components["responses"]["Unavailable"];
+        };
+    };
     forwardWorkspace: {
         parameters: {
             query?: never;
@@ -7505,6 +8193,73 @@ export interface operations {
             };
             413: components["responses"]["ContentTooLarge"];
             429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getLogs: {
+        parameters: {
+            query?: {
+                /** @description The last so many lines; 200 unless given. */
+                tail?: number;
+                /** @description `1`: and those that come. */
+                follow?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Lines as they were written */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description A parameter is not acceptable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Its agent does not run, or not here */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            /** @description The provisioner keeps no logs */
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             503: components["responses"]["Unavailable"];
         };
     };
@@ -8459,6 +9214,44 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    getSharedContext: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The child that asks, which its token tells too */
+                "x-workspace-id"?: string;
+            };
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description At most 100 files and 5 MiB */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharedFile"][];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description There is no such workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getWorkspaceState: {
         parameters: {
             query?: never;
@@ -8554,6 +9347,82 @@ export interface operations {
             };
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
+        };
+    };
+    openTerminal: {
+        parameters: {
+            query?: {
+                /** @description Characters in a line; 80 unless given. */
+                cols?: number;
+                /** @description Lines; 24 unless given. */
+                rows?: number;
+            };
+            header?: {
+                /** @description Another workspace, for which somebody with an organisation token asks */
+                "x-workspace-id"?: string;
+            };
+            path: {
+                /** @description The workspace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Frames follow */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No upgrade was asked for, or a parameter is not acceptable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description Pages of this origin may not, or the other workspace */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such workspace, or its agent does not run here */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description It is removed */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            /** @description The provisioner has no terminals */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     listTokens: {
