@@ -117,7 +117,7 @@ fn condition(headers: &HeaderMap) -> Result<Condition, ApiError> {
 }
 
 /// What a client is told; `text` is the contract's for what the disk did not do.
-fn refused(error: FilesError, text: &str) -> ApiError {
+pub(in crate::http) fn refused(error: FilesError, text: &str) -> ApiError {
     match error {
         FilesError::Missing => ApiError::not_found("file not found"),
         FilesError::NotAFile => ApiError::bad_request("path is not a regular file"),

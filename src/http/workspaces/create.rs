@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 
 use super::schema::{Created, CreatedExternal, CreatedHere};
 use super::{connection, validate};
+use crate::config::Provisioner;
 use crate::http::creation;
 use crate::http::error::{Answer, ApiError, json_response};
 use crate::http::gates::{Admin, Caller};
@@ -33,6 +34,8 @@ use crate::templates::{Files, FolderError, Templates, blocking, home};
 const BAD_PAYLOAD: &str = "invalid workspace payload";
 const BAD_FIELDS: &str = "invalid workspace fields";
 const DEFAULT_TIER: i32 = 3;
+/// The same where tier 3 gives the host away and is not allowed.
+const DEFAULT_TIER_CONFINED: i32 = 2;
 const DEFAULT_RUNTIME: &str = "langgraph";
 
 /// What to create. Absent fields and null are the same.
@@ -214,7 +217,7 @@ async fn new_workspace(
         secrets,
         name: body.name.unwrap_or_default(),
         role: body.role,
-        tier: body.tier.filter(|tier| *tier != 0).unwrap_or(DEFAULT_TIER),
+        tier: body.tier.filter(|tier| *tier != 0).unwrap_or(default_tier(app)),
         runtime: given(body.runtime).unwrap_or_else(|| DEFAULT_RUNTIME.to_owned()),
         parent_id: body.parent_id.as_deref().map(parent).transpose()?,
         workspace_dir: given(body.workspace_dir),
@@ -235,6 +238,14 @@ pub fn parent(text: &str) -> Result<WorkspaceId, ApiError> {
 
 fn given(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
+}
+
+/// Returns the tier of a workspace that is created without one: the contract's, unless its agent could
+/// not be started in it.
+fn default_tier(app: &App) -> i32 {
+    let provision = &app.config.provision;
+    let contained = matches!(provision.provisioner, Provisioner::Docker | Provisioner::Kubernetes);
+    if contained && !provision.allow_privileged { DEFAULT_TIER_CONFINED } else { DEFAULT_TIER }
 }
 
 /// Returns whether this server would run its agent.

@@ -16,7 +16,7 @@ use crate::http::json::Input;
 use crate::http::openapi::schema::ErrorBody;
 use crate::http::state::App;
 use crate::http::workspaces::schema::Restarted;
-use crate::provision::{Folders, Refused};
+use crate::provision::Refused;
 
 /// How to restart.
 #[derive(Default, Deserialize, ToSchema)]
@@ -80,10 +80,9 @@ pub async fn restart(
         return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "provisioner not available"));
     }
     app.directory.check_above(parsed)?;
-    let folders = Folders::of(&app.config.data_dir, parsed);
     let choice = choose(&app, parsed, &body).await?;
     if let Some(choice) = &choice {
-        template::apply(choice, &folders).await?;
+        template::apply(&app, parsed, choice).await?;
     }
     let reset = body.reset || options.reset.as_deref() == Some("true");
     let set_aside = if reset { reset::set_aside(&app, parsed).await? } else { None };
