@@ -42,6 +42,7 @@ pub enum TenantsCommand {
     BootToken(Issue),
     /// Make a new key. The next boot gets both keys; then run `isomer keys rewrap` in the tenant.
     Rotate {
+        /// The tenant.
         name: String,
         /// Forget the old key though the tenant has not started since its last rotation.
         #[arg(long)]
@@ -51,6 +52,7 @@ pub enum TenantsCommand {
     Rewrap,
     /// Destroy a tenant's key, for good.
     Destroy {
+        /// The tenant.
         name: String,
         /// Say that nothing of this tenant can ever be read again.
         #[arg(long)]
@@ -61,6 +63,7 @@ pub enum TenantsCommand {
 /// For whom a boot token is, and where it goes.
 #[derive(Debug, Args)]
 pub struct Issue {
+    /// The tenant.
     name: String,
     /// Seconds that the boot token lives.
     #[arg(long, default_value_t = DEFAULT_LIFE.as_secs())]

@@ -98,9 +98,12 @@ fn mounts_are_what_tier_and_access_give() {
         mounts.map(shown).collect::<Vec<_>>()
     };
     assert_eq!(targets(&launch(1)), ["/c:/configs"]);
-    assert_eq!(targets(&launch(2)), ["/c:/configs", "/w:/workspace"]);
+    assert_eq!(targets(&launch(2)), ["/c:/configs", "/w:/workspace", "/h:/home", "/p:/plugins"]);
     let engine = "/run/engine.sock:/var/run/docker.sock";
-    assert_eq!(targets(&launch(4)), ["/c:/configs", "/w:/workspace", engine]);
+    assert_eq!(
+        targets(&launch(4)),
+        ["/c:/configs", "/w:/workspace", "/h:/home", "/p:/plugins", engine]
+    );
     for (access, expected) in [
         (Access::None, "/w:/workspace"),
         (Access::ReadOnly, "/host:/workspace:ro"),
@@ -109,7 +112,7 @@ fn mounts_are_what_tier_and_access_give() {
         let mut launch = launch(3);
         launch.agent.workspace_dir = Some("/host".to_owned());
         launch.agent.workspace_access = access;
-        assert_eq!(targets(&launch), ["/c:/configs", expected]);
+        assert_eq!(targets(&launch), ["/c:/configs", expected, "/h:/home", "/p:/plugins"]);
         launch.agent.tier = 1;
         assert_eq!(targets(&launch), ["/c:/configs"], "tier 1 has its configuration only");
     }
@@ -184,13 +187,14 @@ fn the_digest_tells_everything_apart_and_nothing_to_whoever_has_no_key() {
 
 #[test]
 fn an_agent_with_the_hosts_network_has_a_port_of_its_own() {
-    let spec = described(&launch(4));
+    let one = launch(4);
+    let spec = described(&one);
     assert!(spec.host_network && spec.body.exposed_ports.is_none() && spec.body.hostname.is_none());
     let mut body = spec.body;
     spec::with_port(&mut body, 41_000);
     assert!(body.env.unwrap().contains(&"ISOMER_AGENT_PORT=41000".to_owned()));
     assert_eq!(body.labels.unwrap()[spec::PORT_LABEL], "41000");
-    assert_eq!(described(&launch(4)).digest, spec.digest, "which does not count");
+    assert_eq!(described(&one).digest, spec.digest, "which does not count");
 }
 
 #[test]
