@@ -70,7 +70,7 @@ impl Bench {
     pub fn launch(&self, tier: i32, command: &str) -> Launch {
         let id = WorkspaceId::random();
         let folders = Folders::of(self.folder.path(), id);
-        for folder in [&folders.configs, &folders.workspace] {
+        for folder in [&folders.configs, &folders.workspace, &folders.home, &folders.plugins] {
             std::fs::create_dir_all(folder).unwrap();
         }
         let command = ["/bin/sh", "-c", command].map(str::to_owned).to_vec();
@@ -191,6 +191,8 @@ async fn every_flag_of_every_tier_is_what_the_engine_says() {
         let mut mounts = vec![format!("{}:/configs:true", configs.display())];
         if tier > 1 {
             mounts.push(format!("{}:/workspace:true", workspace.display()));
+            mounts.push(format!("{}:/home:true", launch.folders.home.display()));
+            mounts.push(format!("{}:/plugins:true", launch.folders.plugins.display()));
         }
         if tier == 4 {
             let socket = bench.engine.host.strip_prefix("unix://").unwrap();
