@@ -20,9 +20,12 @@ fn at(id: &str, rest: &str) -> String {
     format!("/workspaces/{id}/files{rest}")
 }
 
-/// A workspace that no agent of the server's own belongs to.
+/// A workspace that no agent of the server's own belongs to, without the configuration that every
+/// workspace begins with.
 async fn workspace(client: &Client, name: &str) -> String {
-    client.create(json!({"name": name})).await
+    let id = client.create(json!({"name": name})).await;
+    client.delete(&at(&id, "/config.yaml")).await.expect(200);
+    id
 }
 
 /// Writes one file.
