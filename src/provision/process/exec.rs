@@ -10,8 +10,10 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
 
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
 use uuid::Uuid;
 
 use super::inherited;
@@ -69,6 +71,7 @@ fn become_agent(args: &ExecArgs) -> io::Result<std::convert::Infallible> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "no program is given"));
     };
     rustix::process::setsid()?;
+    hear_signals()?;
     for file in &args.cgroup {
         fs::write(file, std::process::id().to_string())?;
     }
@@ -86,6 +89,15 @@ fn become_agent(args: &ExecArgs) -> io::Result<std::convert::Infallible> {
     let secrets = args.secrets.then(|| secrets(args.terminal, &mut command)).transpose()?;
     inherited::keep_only(secrets.as_ref().map(AsRawFd::as_raw_fd))?;
     Err(command.exec())
+}
+
+/// A server that was started in the background, or by `nohup`, ignores signals, and whatever it starts
+/// would: ^C in a terminal would do nothing. A signal that is caught is as usual after exec.
+fn hear_signals() -> io::Result<()> {
+    for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGCHLD] {
+        signal_hook::flag::register(signal, Arc::default())?;
+    }
+    Ok(())
 }
 
 /// Duplicates the file of secrets; the duplicate stays open in the program, unlike everything else that

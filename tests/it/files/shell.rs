@@ -107,7 +107,8 @@ async fn a_shell_runs_where_the_agent_is(mode: Mode) {
     terminal.types("stty size\r").await;
     terminal.shows("45 123").await;
     // Control characters are typed like others.
-    terminal.types("sleep 1000\r").await;
+    terminal.types("sh -c 'echo rea\"\"dy; exec sleep 1000'\r").await;
+    terminal.shows("ready").await;
     terminal.socket.send(Message::binary(vec![3])).await.unwrap();
     terminal.types("echo after-$((1 + 1))\r").await;
     terminal.shows("after-2").await;

@@ -139,6 +139,9 @@ async fn a_dropped_terminal_ends_what_was_begun_in_it() {
     let mut terminal = terminal(&run).await;
     type_in(&terminal, "setsid sleep 601 & nohup sleep 602 & echo started $! started\n").await;
     until(&mut terminal, "\nstarted ").await;
+    // They have become what they are to be.
+    let both = "until [ $(grep -laE '^sleep.60[12]' /proc/[0-9]*/cmdline 2>/dev/null | wc -l) -ge 2 ]; do sleep 0.1; done; ";
+    type_in(&terminal, both).await;
     type_in(&terminal, "for p in /proc/[0-9]*; do tr '\\0' ' ' 2>/dev/null <$p/cmdline | grep -q '^sleep 60[12]' && echo found=${p#/proc/}=; done; echo fin''ished\n").await;
     let shown = until(&mut terminal, "finished").await;
     let found = |line: &str| line.strip_prefix("found=")?.split('=').next()?.parse::<i32>().ok();
