@@ -111,13 +111,6 @@ impl From<BadInput> for NoPlan {
     }
 }
 
-/// A parent of workspaces: where its children belong and stand.
-#[derive(Clone, Copy, Debug)]
-struct Above {
-    id: WorkspaceId,
-    at: (f64, f64),
-}
-
 impl Planner<'_> {
     /// Plans all workspaces, parents before their children.
     ///
@@ -136,7 +129,7 @@ impl Planner<'_> {
                 let field = format!("workspaces[{number}].canvas");
                 return Err(BadInput::new(&field, "x and y must be finite numbers").into());
             }
-            self.add(node, &format!("workspaces[{number}]"), None, at, at, &root)?;
+            self.add(node, &format!("workspaces[{number}]"), None, at, &root)?;
             x = at.0 + layout::size(node).0 + BETWEEN_ROOTS;
         }
         Ok(())
@@ -146,8 +139,7 @@ impl Planner<'_> {
         &mut self,
         node: &Node,
         field: &str,
-        above: Option<Above>,
-        at: (f64, f64),
+        above: Option<WorkspaceId>,
         place: (f64, f64),
         root: &Variables,
     ) -> Result<(), NoPlan> {
@@ -162,7 +154,7 @@ impl Planner<'_> {
         check_texts(&node.name, &node.role, &runtime).map_err(named)?;
         let tier = first([node.tier, self.org.defaults.tier, DEFAULT_TIER]);
         let mut new = creation::plain(&node.name, &node.role, tier, &runtime);
-        (new.id, new.parent_id, new.position) = (id, above.map(|above| above.id), at);
+        (new.id, new.parent_id, new.position) = (id, above, place);
         new.max_concurrent_tasks = node.max_concurrent_tasks.max(1);
         if !node.workspace_dir.is_empty() {
             let refused = |why: String| BadInput::new("workspace_dir", why);
@@ -189,13 +181,11 @@ impl Planner<'_> {
         let planned = Planned { new, source_bundle_id: None, place: Some(place) };
         let newcomer = Newcomer { planned, files: Arc::new(files) };
         self.drafted.push(Drafted { newcomer, secrets });
-        let above = Above { id, at };
         for (number, (child, place)) in
             node.children.iter().zip(layout::places(&node.children)).enumerate()
         {
-            let absolute = (above.at.0 + place.0, above.at.1 + place.1);
             let field = format!("{field}.children[{number}]");
-            self.add(child, &field, Some(above), absolute, place, root)?;
+            self.add(child, &field, Some(id), place, root)?;
         }
         Ok(())
     }

@@ -50,9 +50,9 @@ async fn the_starter_company_comes_online(mode: Mode) {
     assert_eq!(author["parent_id"], studio["id"]);
     let events = admin.get(&format!("/events/{}", text(&author["id"]))).await.expect(200);
     let first = events.as_array().unwrap().last().unwrap();
-    // Beside its parent in the event, on the canvas in the row.
+    // Where it stands in its parent, in the event and in the row.
     assert_eq!((&first["payload"]["x"], &first["payload"]["y"]), (&json!(16.0), &json!(130.0)));
-    assert_eq!(author["x"].as_f64(), studio["x"].as_f64().map(|x| x + 16.0));
+    assert_eq!((author["x"].as_f64(), author["y"].as_f64()), (Some(16.0), Some(130.0)));
 }
 
 async fn everything_of_a_description_is_done_or_named(mode: Mode) {
