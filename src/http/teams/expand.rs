@@ -1,6 +1,7 @@
 //! `POST /workspaces/:id/expand`: creates the team that a workspace's template describes.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
@@ -20,13 +21,13 @@ use uuid::Uuid;
 
 use crate::http::creation::{self, Newcomer, not_read};
 use crate::http::error::{Answer, ApiError, ok, removed};
-use crate::http::gates::{Caller, workspace_id};
+use crate::http::gates::{Actor, Caller, workspace_id};
 use crate::http::openapi::schema::ErrorBody;
 use crate::http::state::App;
 use crate::http::workspaces::check_texts;
 use crate::templates::config::{FILE, SubWorkspace, TemplateConfig, runtime_of};
 use crate::templates::generate::Subject;
-use crate::templates::{Files, FolderError, Templates, blocking, check_path};
+use crate::templates::{Files, FolderError, Templates, blocking, check_path, home};
 
 /// Members of one team at most.
 const MAX_MEMBERS: usize = 256;
@@ -75,21 +76,27 @@ pub struct Member {
 )]
 pub async fn expand(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Answer {
     let parsed = workspace_id(&id)?;
-    caller.workspace(&app, &id).await?;
+    let actor = caller.workspace(&app, &id).await?;
+    let own = matches!(actor, Actor::Admin(_)).then(|| app.config.data_dir.clone());
     // A client that leaves must not leave half a team behind.
-    let expanding = tokio::spawn(async move { expanded(&app, parsed).await });
+    let expanding = tokio::spawn(async move { expanded(&app, parsed, own).await });
     let children = expanding.await.map_err(|_| ApiError::unavailable())??;
     Ok(ok(&Expanded { status: "expanded", children }))
 }
 
-async fn expanded(app: &App, id: WorkspaceId) -> Result<Vec<Member>, ApiError> {
+/// With `own`, the data folder, a lead that no template belongs to is read itself.
+async fn expanded(
+    app: &App,
+    id: WorkspaceId,
+    own: Option<PathBuf>,
+) -> Result<Vec<Member>, ApiError> {
     for _ in 0..TRIES {
         let row = app.store.load(id).await.map_err(ApiError::from)?;
         let lead = row.record.clone().ok_or_else(|| ApiError::not_found("workspace not found"))?;
         if lead.status == Status::Removed {
             return Err(removed());
         }
-        let described = members(app, &lead).await?;
+        let described = members(app, &lead, own.clone()).await?;
         let taken = names_below(app, id).await?;
         let described: Vec<_> =
             described.into_iter().filter(|(member, _)| !taken.contains(member.name())).collect();
@@ -133,9 +140,13 @@ async fn names_below(app: &App, id: WorkspaceId) -> Result<HashSet<String>, ApiE
 }
 
 /// Returns the members that the lead's template describes, each with its own template's files.
-async fn members(app: &App, lead: &Record) -> Result<Vec<(SubWorkspace, Arc<Files>)>, ApiError> {
+async fn members(
+    app: &App,
+    lead: &Record,
+    own: Option<PathBuf>,
+) -> Result<Vec<(SubWorkspace, Arc<Files>)>, ApiError> {
     let (templates, lead) = (Templates::of(&app.config), lead.clone());
-    let found = blocking(move || described(&templates, &lead)).await;
+    let found = blocking(move || described(&templates, &lead, own.as_deref())).await;
     match found {
         Ok(None) => Err(ApiError::bad_request("no config found for workspace")),
         Ok(Some(Err(why))) => Err(why.answer()),
@@ -169,13 +180,28 @@ impl Wrong {
 
 type Described = Option<Result<Vec<(SubWorkspace, Arc<Files>)>, Wrong>>;
 
-fn described(templates: &Templates, lead: &Record) -> Result<Described, FolderError> {
-    let Some(id) = templates.find(&lead.name)? else { return Ok(None) };
-    let text = templates.files(&id)?.and_then(|files| files.text(FILE)).unwrap_or_default();
+/// Contract 06 §2 knows templates of the lead's name alone. For an administrator its own configuration
+/// counts, too: it began with that of a template. For the agent it does not, because it can write it.
+fn described(
+    templates: &Templates,
+    lead: &Record,
+    own: Option<&std::path::Path>,
+) -> Result<Described, FolderError> {
+    let found = templates.find(&lead.name)?;
+    let is_own = found.is_none();
+    let files = match (found, own) {
+        (Some(id), _) => templates.files(&id)?,
+        (None, Some(data_dir)) => Some(home::read(data_dir, lead.id, &|path| path == FILE)?),
+        (None, None) => None,
+    };
+    let Some(text) = files.and_then(|files| files.text(FILE)) else { return Ok(None) };
     let config = match TemplateConfig::parse(&text) {
         Ok(config) => config,
         Err(reason) => return Ok(Some(Err(Wrong::NotParsed(reason)))),
     };
+    if config.sub_workspaces.is_empty() && is_own {
+        return Ok(None);
+    }
     if config.sub_workspaces.is_empty() {
         return Ok(Some(Err(Wrong::Empty)));
     }

@@ -143,6 +143,16 @@ async fn a_bad_description_creates_nothing(mode: Mode) {
         let id = admin.create(json!({"name": name})).await;
         admin.post(&format!("/workspaces/{id}/expand"), json!({})).await
     };
+    // Its own configuration counts for administrators, and not for an agent, which can write it.
+    let id = admin.create(json!({"name": "Nobody's"})).await;
+    let own = "name: x\nsub_workspaces: [{name: Member}]\n";
+    std::fs::write(configs(&server, &id).join("config.yaml"), own).unwrap();
+    let token = admin.post(&format!("/workspaces/{id}/tokens"), json!({})).await.expect(201);
+    let agent = server.bearer(token["auth_token"].as_str().unwrap());
+    let path = format!("/workspaces/{id}/expand");
+    agent.post(&path, json!({})).await.expect(400);
+    let expanded = admin.post(&path, json!({})).await.expect(200);
+    assert_eq!(expanded["children"][0]["name"], "Member");
     let refused = |reply: Value| reply["error"].as_str().unwrap().to_owned();
     assert_eq!(refused(expand("Nothing").await.expect(400)), "no config found for workspace");
     let empty = refused(expand("Alone").await.expect(400));
@@ -151,5 +161,5 @@ async fn a_bad_description_creates_nothing(mode: Mode) {
     assert_eq!(bad["field"], "sub_workspaces[0]", "{bad}");
     let unknown = uuid::Uuid::new_v4();
     admin.post(&format!("/workspaces/{unknown}/expand"), json!({})).await.expect(404);
-    assert_eq!(admin.get("/workspaces").await.expect(200).as_array().unwrap().len(), 3);
+    assert_eq!(admin.get("/workspaces").await.expect(200).as_array().unwrap().len(), 5);
 }
