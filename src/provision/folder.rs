@@ -9,10 +9,9 @@ use std::path::Path;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-const PRIVATE_FOLDER: Mode = Mode::RWXU;
+use crate::beneath::{self, A_FOLDER, PRIVATE_FOLDER};
+
 const PRIVATE_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
-const A_FOLDER: OFlags =
-    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// A folder that is held open.
 #[derive(Debug)]
@@ -27,16 +26,12 @@ impl Folder {
 
     /// Opens a folder in this one. One that is missing is made, for its owner alone.
     pub(super) fn within(&self, name: &str) -> io::Result<Self> {
-        match rustix::fs::mkdirat(&self.0, name, PRIVATE_FOLDER) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(error) => return Err(error.into()),
-        }
-        self.existing(name)
+        Ok(Self(beneath::make_folders(&self.0, name, PRIVATE_FOLDER)?))
     }
 
     /// Opens a folder in this one that is there.
     pub(super) fn existing(&self, name: &str) -> io::Result<Self> {
-        Ok(Self(rustix::fs::openat(&self.0, name, A_FOLDER, Mode::empty())?))
+        Ok(Self(beneath::open(&self.0, name, A_FOLDER, Mode::empty())?))
     }
 
     /// Reads a file of at most `limit` bytes; `None` when there is nothing of that name.
@@ -45,8 +40,8 @@ impl Folder {
     /// Also when it is no file or longer.
     pub(super) fn read(&self, name: &str, limit: u64) -> io::Result<Option<Vec<u8>>> {
         // A pipe would be waited for.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = match rustix::fs::openat(&self.0, name, flags, Mode::empty()) {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK;
+        let file = match beneath::open(&self.0, name, flags, Mode::empty()) {
             Ok(file) => file,
             Err(Errno::NOENT) => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -65,22 +60,15 @@ impl Folder {
 
     /// Opens a file to write at its end. One that is missing is made, for its owner alone.
     pub(super) fn append(&self, name: &str) -> io::Result<File> {
-        let flags = OFlags::WRONLY
-            | OFlags::APPEND
-            | OFlags::CREATE
-            | OFlags::NOFOLLOW
-            | OFlags::NONBLOCK
-            | OFlags::CLOEXEC;
-        Ok(rustix::fs::openat(&self.0, name, flags, PRIVATE_FILE)?.into())
+        let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NONBLOCK;
+        Ok(beneath::open(&self.0, name, flags, PRIVATE_FILE)?.into())
     }
 
     /// Writes a file as a whole, for its owner alone: the old one stays until the new one is complete.
     pub(super) fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let temporary = format!("{name}.{}", uuid::Uuid::new_v4().simple());
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut file: File =
-            rustix::fs::openat(&self.0, temporary.as_str(), flags, PRIVATE_FILE)?.into();
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+        let mut file: File = beneath::open(&self.0, &temporary, flags, PRIVATE_FILE)?.into();
         let written = file.write_all(bytes).and_then(|()| file.sync_all());
         let moved =
             written.and_then(|()| Ok(rustix::fs::renameat(&self.0, &temporary, &self.0, name)?));

@@ -31,7 +31,7 @@ pub use network::{Door, Room};
 
 use self::engine::{Engine, EngineError};
 use self::memory::SecretsFolder;
-use self::network::Platform;
+use self::network::{KeptPort, Platform};
 use super::folder::Folder;
 use super::{
     Addresses, Backend, Ended, Failure, Launch, LogRange, Logs, Terminal, TerminalSize,
@@ -68,7 +68,8 @@ impl DockerBackend {
     /// The data folder or the folder for secrets cannot be used.
     pub fn connect(config: &Config, addresses: Addresses) -> io::Result<(Self, Door)> {
         let installation = installation::id(&config.data_dir)?;
-        let key = key(&Folder::open(&config.data_dir)?)?;
+        let folder = Folder::open(&config.data_dir)?;
+        let key = key(&folder)?;
         let by_file = config.provision.secrets_in_file;
         let memory = by_file.then(|| SecretsFolder::open(installation)).transpose()?;
         let given = config.platform.platform_url.clone().map(Ok);
@@ -78,6 +79,7 @@ impl DockerBackend {
             engine: Arc::clone(&engine),
             installation,
             platform: sender,
+            port: KeptPort::read(folder)?,
             open_to_all: config.auth.dev_mode,
         };
         let config = config.provision.clone();

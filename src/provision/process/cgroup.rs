@@ -48,8 +48,10 @@ impl Cgroups {
             }
         }
         // A hierarchy without controllers beside those of version 1 would limit nothing.
-        if roots.len() > 1 {
-            roots.remove("");
+        if roots.len() > 1
+            && let Some(unused) = roots.remove("")
+        {
+            let _ = fs::remove_dir(unused);
         }
         if let Some(root) = roots.get("") {
             let parent = root.parent().unwrap_or(root);
@@ -58,6 +60,8 @@ impl Cgroups {
                 format!("its controllers are not delegated to this server: {error}")
             })?;
         }
+        // The first agent makes it again: a server that runs none leaves nothing behind.
+        roots.values().for_each(|root| _ = fs::remove_dir(root));
         if roots.is_empty() { Err(refused) } else { Ok(Self { roots }) }
     }
 
@@ -71,9 +75,10 @@ impl Cgroups {
         let mut folders = Vec::new();
         for (controller, root) in &self.roots {
             let folder = root.join(format!("{server}.{run}"));
-            let limited = renew(controller, root)
-                .and_then(|()| make(&folder))
-                .and_then(|()| limit(&folder, controller, limits));
+            let made = || renew(controller, root).and_then(|()| make(&folder));
+            // Another server of this installation may remove the empty folder in between.
+            let limited =
+                made().or_else(|_| made()).and_then(|()| limit(&folder, controller, limits));
             match limited {
                 Ok(()) => folders.push(folder),
                 Err(error) => {
@@ -221,6 +226,25 @@ mod tests {
     fn shares_are_weights_in_version_2() {
         for (shares, expected) in [(1_024, 100), (4_096, 400), (2, 1), (1 << 18, 10_000)] {
             assert_eq!(weight(shares), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn only_runs_leave_groups() {
+        let installation = Uuid::new_v4();
+        let Ok(groups) = Cgroups::find(installation) else { return };
+        let [own, mounts] =
+            ["cgroup", "mounts"].map(|f| fs::read_to_string(format!("/proc/self/{f}")).unwrap());
+        for (_, parent) in hierarchies(&own, &mounts) {
+            assert!(!parent.join(format!("isomer-{installation}")).exists(), "{parent:?}");
+        }
+        let limits = super::super::super::tiers::limits(2, &crate::config::TierSettings::default());
+        let run = groups.make(Uuid::new_v4(), Uuid::new_v4(), &limits);
+        assert_eq!(run.folders.len(), groups.roots.len());
+        assert!(run.folders.iter().all(|folder| folder.is_dir()));
+        run.remove().await;
+        for root in groups.roots() {
+            fs::remove_dir(root).unwrap();
         }
     }
 

@@ -99,6 +99,8 @@ async fn converse(
         _ = child.wait() => true,
         () = show(&master, &output) => false,
         () = type_in(&master, input) => false,
+        // A shell that reads nothing would keep the one who types, and say nothing either.
+        () = output.closed() => false,
     };
     if ended {
         show_rest(&master, &output);

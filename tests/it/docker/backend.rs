@@ -44,7 +44,7 @@ impl Bench {
     pub fn start(settings: &[(&str, &str)]) -> Option<Self> {
         let engine = engine()?;
         let folder = tempfile::tempdir().unwrap();
-        let backend = Self::connect(engine, folder.path(), settings);
+        let backend = Self::connect(engine, folder.path(), settings, Addresses::default());
         Some(Self { engine, folder, backend })
     }
 
@@ -52,6 +52,7 @@ impl Bench {
         engine: &Engine,
         folder: &Path,
         settings: &[(&str, &str)],
+        addresses: Addresses,
     ) -> Arc<DockerBackend> {
         let folder = folder.display().to_string();
         let mut variables = BTreeMap::from([
@@ -63,7 +64,7 @@ impl Bench {
         variables.extend(settings.iter().copied());
         let read = |name: &str| variables.get(name).map(|value| (*value).to_owned());
         let config = Config::from_env(&read).unwrap();
-        Arc::new(DockerBackend::connect(&config, Addresses::default()).unwrap().0)
+        Arc::new(DockerBackend::connect(&config, addresses).unwrap().0)
     }
 
     /// Returns a run of a shell command, with folders.
@@ -345,15 +346,19 @@ async fn a_container_is_taken_over_if_it_is_as_it_should_be() {
     // As a crash of the server does, and an end of it.
     run.task.abort();
     let _ = run.task.await;
-    let again = Bench::connect(bench.engine, bench.folder.path(), &[]);
+    let addresses = Addresses::default();
+    let again = Bench::connect(bench.engine, bench.folder.path(), &[], addresses.clone());
     let (first, stop) = (launch.clone(), CancellationToken::new());
     let stopped = stop.clone();
     let task = tokio::spawn(async move { again.run(first, stopped).await });
-    let _taken = bench.run(&launch);
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    assert!(!task.is_finished());
+    eventually("container that was taken over", CONTAINERS, || async {
+        assert!(!task.is_finished());
+        addresses.vetted(launch.agent.id, "")
+    })
+    .await;
     assert_eq!(bench.engine.life(&name), before);
     task.abort();
+    let _ = task.await;
     // Another secret is another container.
     launch.secrets = BTreeMap::from([("KEY".to_owned(), SecretString::from("two"))]);
     let _run = bench.run(&launch);

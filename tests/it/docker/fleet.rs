@@ -113,7 +113,8 @@ async fn a_server_that_comes_back_finds_its_containers_running() {
     // One dies meanwhile.
     let dead = container(&ids[2]);
     docked.engine.docker(&["kill", &dead]);
-    docked.server.restart();
+    // At another port: what agents were told is kept.
+    docked.server.restart_elsewhere();
     for id in &ids {
         docked.online(id).await;
     }

@@ -1,7 +1,5 @@
 //! Shells in containers.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use isomer::provision::{Backend, Terminal, TerminalInput, TerminalSize, Unavailable};
 
@@ -45,14 +43,16 @@ async fn a_shell_is_beside_the_agent_and_goes_with_its_terminal() {
     type_in(&terminal, "echo a$((1 + 1))b; cat /proc/1/comm").await;
     shown(&mut terminal, "a2b").await;
     let sized = async |terminal: &mut Terminal, size: &str| {
-        for _ in 0..100 {
-            type_in(terminal, "echo \"<$(stty size)>\"").await;
-            if shown(terminal, ">\r\n").await.contains(size) {
-                return;
+        let asking = async {
+            loop {
+                type_in(terminal, "echo \"<$(stty size)>\"").await;
+                if shown(terminal, ">\r\n").await.contains(size) {
+                    return;
+                }
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        panic!("the terminal never was {size}");
+        };
+        let sized = tokio::time::timeout(CONTAINERS, asking).await;
+        assert!(sized.is_ok(), "the terminal never was {size}");
     };
     sized(&mut terminal, "<27 83>").await;
     let size = TerminalSize { columns: 120, rows: 40 };

@@ -158,6 +158,25 @@ async fn a_dropped_terminal_ends_what_was_begun_in_it() {
     assert_eq!(refused.unwrap_err(), Unavailable::NotRunning);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dropped_terminal_whose_shell_reads_nothing_ends_too() {
+    let run = run(&["sleep", "600"]);
+    let mut terminal = terminal(&run).await;
+    type_in(&terminal, "echo =$$=; sleep 603\n").await;
+    let shown = until(&mut terminal, "=\r\n").await;
+    let shell = shown.split('=').find_map(|word| word.parse::<i32>().ok()).unwrap();
+    // More than the terminal takes: the rest waits.
+    type_in(&terminal, &"nothing\n".repeat(1 << 17)).await;
+    eventually("taken input", ONLINE, || async {
+        (terminal.input.capacity() == terminal.input.max_capacity()).then_some(())
+    })
+    .await;
+    drop(terminal);
+    gone(shell).await;
+    run.stop.cancel();
+    run.task.await.unwrap().unwrap();
+}
+
 async fn text(run: &Run, range: LogRange) -> String {
     let mut logs = run.backend.logs(run.id, range).await.unwrap();
     let mut text = Vec::new();

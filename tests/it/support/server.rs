@@ -110,6 +110,15 @@ impl Server {
         self.link = link;
     }
 
+    /// Starts it again at any free port, on what it left behind.
+    pub fn restart_elsewhere(&mut self) {
+        self.variables.insert("PORT".to_owned(), "0".to_owned());
+        let (child, link) = spawn(&self.variables, self.folder.path());
+        self.child = child;
+        self.address = link.split("/login").next().unwrap().to_owned();
+        self.link = link;
+    }
+
     /// Starts it with other settings (an empty one is left out) and expects it not to serve;
     /// returns how it ended and what it said.
     pub fn refuses(&self, settings: &[(&str, &str)]) -> (ExitStatus, String) {
