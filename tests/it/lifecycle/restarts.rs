@@ -103,3 +103,26 @@ async fn a_restart_may_begin_from_a_template() {
         assert_eq!(refused["error"], "invalid template", "{bad}");
     }
 }
+
+#[tokio::test]
+async fn a_restart_that_is_refused_keeps_the_sessions() {
+    let server = Server::with(Mode::Embedded, &[("ISOMER_HOSTED_AGENTS", "1")]).await;
+    let admin = server.admin();
+    let id = hosted(&admin, "Ada", None).await;
+    let own = server.folder.path().join(format!("data/workspaces/{id}"));
+    let sessions = own.join("claude-sessions");
+    std::fs::create_dir_all(&sessions).unwrap();
+    std::fs::write(sessions.join("last"), "words").unwrap();
+    order(&admin, &id, "pause", 200).await;
+    let path = "/workspaces";
+    let body = json!({"name": "Bob", "runtime": "isomer"});
+    eventually("room for another", SOON, || async {
+        (admin.post(path, body.clone()).await.status == 201).then_some(())
+    })
+    .await;
+    order(&admin, &id, "restart?reset=true", 409).await;
+    assert_eq!(std::fs::read_to_string(sessions.join("last")).unwrap(), "words");
+    let left = std::fs::read_dir(&own).unwrap().map(|entry| entry.unwrap().file_name());
+    let left = left.filter(|name| name.to_string_lossy().starts_with("claude-sessions"));
+    assert_eq!(left.count(), 1, "nothing is left beside it");
+}

@@ -86,9 +86,11 @@ pub async fn restart(
     }
     let reset = body.reset || options.reset.as_deref() == Some("true");
     let set_aside = if reset { reset::set_aside(&app, parsed).await? } else { None };
-    start_anew(&app, parsed).await?;
-    if let Some(folder) = set_aside {
-        reset::forget(folder);
+    let started = start_anew(&app, parsed).await;
+    match (set_aside, &started) {
+        (Some(folder), Ok(())) => reset::forget(folder),
+        (Some(folder), Err(_)) => reset::put_back(&app, parsed, folder).await,
+        (None, _) => {}
     }
     Ok(ok(&Restarted {
         config_dir: choice.map_or_else(|| "existing-volume".to_owned(), |choice| choice.label),
