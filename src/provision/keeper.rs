@@ -25,7 +25,7 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// How long an agent may take to end after it was told to; longer than the built-in one's drain.
 const STOP_LIMIT: Duration = Duration::from_secs(8);
 /// How long an agent may take to end that is killed.
-const END_LIMIT: Duration = Duration::from_secs(30);
+pub(super) const END_LIMIT: Duration = Duration::from_secs(30);
 /// How long one whose workspace is online already counts as being started: it goes on, or registers
 /// at once.
 const HEARD_HOLD: Duration = Duration::from_millis(100);

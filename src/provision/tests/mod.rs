@@ -54,6 +54,8 @@ struct World {
     /// Between start and registration.
     slow: Mutex<Duration>,
     outlives: AtomicBool,
+    /// How long it takes to end one.
+    ending: Mutex<Duration>,
     /// Ends all agents that run.
     blow: Mutex<CancellationToken>,
     /// Agents that start at the same time, at most.
@@ -82,6 +84,7 @@ impl World {
             outlives: AtomicBool::new(false),
             blow: Mutex::default(),
             starting: AtomicUsize::new(0),
+            ending: Mutex::default(),
             most_starting: AtomicUsize::new(0),
             glimpses: AtomicUsize::new(0),
             loads: AtomicUsize::new(0),
@@ -165,7 +168,9 @@ impl Workspaces for Fake {
             }
         };
         self.0.note(what);
-        self.0.put(id, status);
+        if what != "asleep" || self.status(id) == Some(Status::Hibernating) {
+            self.0.put(id, status);
+        }
         Ok(())
     }
 
@@ -215,6 +220,8 @@ impl Backend for Fake {
     }
 
     async fn reap(&self, wanted: &BTreeSet<WorkspaceId>) -> Result<usize, Unavailable> {
+        let takes = *self.0.ending.lock();
+        sleep(takes).await;
         if self.0.away.load(Ordering::Relaxed) {
             return Err(Unavailable::Engine("it is away".to_owned()));
         }

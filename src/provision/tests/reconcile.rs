@@ -164,6 +164,29 @@ async fn sleep_is_finished_whenever_the_host_finds_it_half_done() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_wanted_again_while_it_is_put_to_sleep_starts_after_that() {
+    let world = World::new(&[]);
+    *world.ending.lock() = SECOND * 5;
+    let id = fleet(&world, 1, Status::Hibernating)[0];
+    let (host, _stop, _task) = start(&world, 10);
+    sleep(SECOND).await;
+    world.put(id, Status::Provisioning);
+    sleep(SECOND).await;
+    assert_eq!(host.restart(id).await, Err(Refused::Busy));
+    assert_eq!(world.count("run"), 0, "it would be ended as well");
+    sleep(SECOND * 5).await;
+    assert_eq!(world.running(), [id]);
+    // One that never ends is tried again later.
+    *world.ending.lock() = SECOND * 1_000;
+    world.put(id, Status::Hibernating);
+    sleep(SECOND * 60).await;
+    assert_eq!(world.statuses.lock()[&id], Status::Hibernating);
+    *world.ending.lock() = SECOND;
+    sleep(LOOK_EVERY * 2 + SECOND).await;
+    assert_eq!(world.statuses.lock()[&id], Status::Hibernated);
+}
+
+#[tokio::test(start_paused = true)]
 async fn many_changes_are_one_restart_and_rest_is_left_alone() {
     let world = World::new(&[]);
     let ids = fleet(&world, 20, Status::Online);
