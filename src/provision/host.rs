@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use isomer_actors::api::RunReport;
+use isomer_actors::api::{Cause, RunReport};
 use isomer_actors::chain_of;
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::status::Status;
@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::engine::{Engine, HostSettings};
-use super::keeper::{Keeper, Order, Outcome, Wish};
+use super::keeper::{END_LIMIT, Keeper, Order, Outcome, Wish};
 use super::refresh::Refreshes;
 use super::restarts::Restarts;
 use super::workspaces::runs_in;
@@ -131,10 +131,10 @@ impl Host {
     /// # Errors
     /// [`Refused`].
     pub async fn restart(&self, id: WorkspaceId) -> Result<(), Refused> {
-        self.order(id, Wish::Restart).await
+        self.order(id, Wish::Restart(Cause::Restart)).await
     }
 
-    /// Starts agents anew in the background, because what they are given has changed: once for many
+    /// Starts agents anew in the background, because secrets that they are given have changed: once for many
     /// changes, and not all at once. Those that are not run here, or rest, are left alone.
     pub fn refresh(&self, ids: Vec<WorkspaceId>) {
         let count = ids.len();
@@ -225,7 +225,7 @@ impl Work {
                 Some(ended) = self.keepers.join_next_with_id() => self.ended(ended),
                 Some(asleep) = self.enders.join_next() => {
                     match asleep {
-                        Ok(id) => _ = self.ending.remove(&id),
+                        Ok(id) => self.put_away(id),
                         // Whose it was is not known; ending another one twice does no harm.
                         Err(_) => self.ending.clear(),
                     }
@@ -259,6 +259,8 @@ impl Work {
             (Some(seat), None) => seat.stop.cancel(),
             (Some(seat), Some(_)) => seat.hint.notify_one(),
             (None, Some(Status::Failed)) if !also_failed => {}
+            // A new run would be ended as well.
+            (None, Some(_)) if self.ending.contains(&id) => {}
             (None, Some(_)) => _ = self.seat(id, None),
             (None, None) => _ = self.waiting.remove(&id),
         }
@@ -275,6 +277,14 @@ impl Work {
         }
     }
 
+    /// What was left of one that goes to sleep has ended; it may have been woken meanwhile.
+    fn put_away(&mut self, id: WorkspaceId) {
+        self.ending.remove(&id);
+        if self.engine.workspaces.status(id).is_some_and(runs_in) {
+            self.look_at(id, false);
+        }
+    }
+
     /// Its keeper has gone, or there was none: what runs all the same is ended, then it sleeps. A
     /// failure is tried again with the next look at everything.
     fn put_to_sleep(&mut self, id: WorkspaceId) {
@@ -283,14 +293,17 @@ impl Work {
         }
         let engine = Arc::clone(&self.engine);
         self.enders.spawn(async move {
-            match engine.backend.end(id).await {
-                Ok(()) => {
+            match timeout(END_LIMIT, engine.backend.end(id)).await {
+                Ok(Ok(())) => {
                     if let Err(error) = engine.workspaces.report(id, RunReport::Asleep).await {
                         let error = chain_of(&error);
                         warn!(workspace_id = %id, %error, "it sleeps, which could not be recorded");
                     }
                 }
-                Err(error) => warn!(workspace_id = %id, %error, "it could not be put to sleep"),
+                Ok(Err(error)) => {
+                    warn!(workspace_id = %id, %error, "it could not be put to sleep");
+                }
+                Err(_) => warn!(workspace_id = %id, "it could not be put to sleep in time"),
             }
             id
         });
@@ -319,6 +332,7 @@ impl Work {
             None if !self.engine.workspaces.status(id).is_some_and(runs_in) => {
                 Some((order, Refused::NotRunning))
             }
+            None if self.ending.contains(&id) => Some((order, Refused::Busy)),
             None => self.seat(id, Some(order)).map(|order| (order, Refused::NoRoom)),
         };
         if let Some((order, refused)) = refusal {
@@ -333,7 +347,8 @@ impl Work {
             if self.engine.workspaces.status(id).is_some_and(runs_in) {
                 info!(workspace_id = %id, "what its agent is given has changed: it starts anew");
                 let (reply, _) = oneshot::channel();
-                self.give_order(id, Order { wish: Wish::Restart, reply });
+                let wish = Wish::Restart(Cause::SecretChanged);
+                self.give_order(id, Order { wish, reply });
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{count, hosted, online, order};
+use super::{count, hosted, online, order, reason};
 use crate::in_both_modes;
 use crate::support::{Mode, SOON, Server, eventually};
 
@@ -30,6 +30,8 @@ async fn five_quick_changes_of_secrets_are_one_restart(mode: Mode) {
     let again = || async { (starts(&ids[0]).await == 2).then_some(()) };
     eventually("one restart", SOON, again).await;
     online(&admin, &ids[0]).await;
+    assert_eq!(reason(&admin, &ids[0]).await, "secret_changed");
+    assert_eq!(reason(&admin, &ids[1]).await, json!(null), "a first start needs none");
     assert_eq!(starts(&ids[1]).await, 1, "no other is concerned");
 
     // A global one starts all that run and do not have their own.
@@ -97,9 +99,33 @@ async fn a_restart_may_begin_from_a_template() {
     assert_eq!(config, "name: fresh\n");
     assert!(!own.join("claude-sessions/last").exists());
     online(&admin, &id).await;
+    assert_eq!(reason(&admin, &id).await, "restart");
 
     for bad in ["nobody", "../etc", "/etc"] {
         let refused = admin.post(&path, json!({"template": bad})).await.expect(400);
         assert_eq!(refused["error"], "invalid template", "{bad}");
     }
+}
+
+#[tokio::test]
+async fn a_restart_that_is_refused_keeps_the_sessions() {
+    let server = Server::with(Mode::Embedded, &[("ISOMER_HOSTED_AGENTS", "1")]).await;
+    let admin = server.admin();
+    let id = hosted(&admin, "Ada", None).await;
+    let own = server.folder.path().join(format!("data/workspaces/{id}"));
+    let sessions = own.join("claude-sessions");
+    std::fs::create_dir_all(&sessions).unwrap();
+    std::fs::write(sessions.join("last"), "words").unwrap();
+    order(&admin, &id, "pause", 200).await;
+    let path = "/workspaces";
+    let body = json!({"name": "Bob", "runtime": "isomer"});
+    eventually("room for another", SOON, || async {
+        (admin.post(path, body.clone()).await.status == 201).then_some(())
+    })
+    .await;
+    order(&admin, &id, "restart?reset=true", 409).await;
+    assert_eq!(std::fs::read_to_string(sessions.join("last")).unwrap(), "words");
+    let left = std::fs::read_dir(&own).unwrap().map(|entry| entry.unwrap().file_name());
+    let left = left.filter(|name| name.to_string_lossy().starts_with("claude-sessions"));
+    assert_eq!(left.count(), 1, "nothing is left beside it");
 }

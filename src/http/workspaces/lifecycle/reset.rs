@@ -34,6 +34,14 @@ pub async fn set_aside(app: &App, id: WorkspaceId) -> Result<Option<PathBuf>, Ap
     }
 }
 
+/// Puts back what was set aside for a restart that did not come about.
+pub async fn put_back(app: &App, id: WorkspaceId, folder: PathBuf) {
+    let sessions = Folders::root(&app.config.data_dir, id).join(SESSIONS);
+    if let Err(error) = tokio::fs::rename(&folder, &sessions).await {
+        warn!(workspace_id = %id, %error, "the sessions could not be put back");
+    }
+}
+
 /// Deletes what was set aside, in the background.
 pub fn forget(folder: PathBuf) {
     tokio::spawn(async move {

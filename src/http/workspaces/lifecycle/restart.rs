@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use isomer_actors::api::RunReport;
+use isomer_actors::api::{Cause, RunReport};
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::status::Status;
 use serde::Deserialize;
@@ -86,10 +86,13 @@ pub async fn restart(
     }
     let reset = body.reset || options.reset.as_deref() == Some("true");
     let set_aside = if reset { reset::set_aside(&app, parsed).await? } else { None };
-    start_anew(&app, parsed).await?;
-    if let Some(folder) = set_aside {
-        reset::forget(folder);
+    let started = start_anew(&app, parsed).await;
+    match (set_aside, &started) {
+        (Some(folder), Ok(())) => reset::forget(folder),
+        (Some(folder), Err(_)) => reset::put_back(&app, parsed, folder).await,
+        (None, _) => {}
     }
+    started?;
     Ok(ok(&Restarted {
         config_dir: choice.map_or_else(|| "existing-volume".to_owned(), |choice| choice.label),
         reset_session: reset,
@@ -115,7 +118,7 @@ async fn start_anew(app: &App, id: WorkspaceId) -> Result<(), ApiError> {
     if !app.host.has_room() {
         return Err(refused(Refused::NoRoom));
     }
-    app.directory.report_run(id, RunReport::Wanted).await?;
+    app.directory.report_run(id, RunReport::Wanted(Cause::Restart)).await?;
     app.host.started_anew(id);
     Ok(())
 }
