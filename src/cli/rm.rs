@@ -1,17 +1,19 @@
 //! `isomer rm` and `isomer collapse`: what takes others along asks first.
 
+use std::collections::HashMap;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 use clap::Args;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::Common;
 use super::client::{Client, Request};
 use super::error::{CliError, Done};
 use super::output::Output;
 use super::text::{fit, visible};
-use super::workspace;
+use super::workspace::{self, Workspace};
 
 /// Names that are shown before somebody is asked.
 const MOST_SHOWN: usize = 10;
@@ -58,7 +60,12 @@ pub async fn run(args: RmArgs) -> Done {
     if reply.status == StatusCode::CONFLICT {
         let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
         if body["status"] == "confirmation_required" {
-            ask(output, &format!("remove {}", found.label), &names(&body["children"])).await?;
+            // The server names the direct ones only.
+            let below = match members(&client, &found).await {
+                Ok(below) if !below.is_empty() => below,
+                _ => names(&body["children"]),
+            };
+            ask(output, &format!("remove {}", found.label), &below).await?;
             reply = remove(true).await?;
         }
     }
@@ -95,13 +102,47 @@ pub async fn collapse(args: CollapseArgs) -> Done {
         return output.document(&answer);
     }
     let count = answer["removed"].as_array().map_or(0, Vec::len);
-    output.line(format!("{} is collapsed: {count} removed", found.label))
+    let below = if count > 0 { ", with all that was below" } else { "" };
+    output.line(format!("{} is collapsed: {count} removed{below}", found.label))?;
+    for handover in answer["handovers"].as_array().into_iter().flatten() {
+        output.line(handed_over(handover))?;
+    }
+    Ok(())
 }
 
+/// What somebody who went has left, or why there is nothing.
+fn handed_over(handover: &Value) -> String {
+    let text = |key: &str| handover[key].as_str().map(visible);
+    let name = text("name").unwrap_or_default();
+    match text("file") {
+        Some(file) => format!("{name} handed over /configs/{file}"),
+        None => format!("{name} handed nothing over: {}", text("error").unwrap_or_default()),
+    }
+}
+
+/// The names of all who go along, to any depth.
 async fn members(client: &Client, found: &workspace::Found) -> Done<Vec<String>> {
     let (all, _) = workspace::list(client).await?;
-    let own = all.iter().filter(|one| one.parent_id == Some(found.id));
-    Ok(own.map(|one| visible(&one.name)).collect())
+    Ok(below(&all, found.id).into_iter().map(|one| visible(&one.name)).collect())
+}
+
+/// Everybody below, parents before children.
+fn below(all: &[Workspace], top: Uuid) -> Vec<&Workspace> {
+    let mut children: HashMap<Uuid, Vec<&Workspace>> = HashMap::new();
+    for one in all {
+        if let Some(parent) = one.parent_id {
+            children.entry(parent).or_default().push(one);
+        }
+    }
+    let mut found = Vec::new();
+    let mut open = vec![top];
+    while let Some(id) = open.pop() {
+        // Taken out, so that nobody is looked at twice.
+        let own = children.remove(&id).unwrap_or_default();
+        open.extend(own.iter().map(|one| one.id));
+        found.extend(own);
+    }
+    found
 }
 
 fn names(children: &Value) -> Vec<String> {
@@ -133,4 +174,36 @@ async fn ask(output: Output, what: &str, below: &[String]) -> Done {
     let answer = answered.await.map_err(|error| CliError::failed(error.to_string()))??;
     let is_yes = matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes");
     if is_yes { Ok(()) } else { Err(refused()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn who_goes_along_is_found_to_any_depth() {
+        let one = |id: u128, parent: Option<u128>| Workspace {
+            id: Uuid::from_u128(id),
+            parent_id: parent.map(Uuid::from_u128),
+            ..Workspace::default()
+        };
+        let all = [one(1, None), one(2, Some(1)), one(3, Some(2)), one(4, None), one(5, Some(6))];
+        let ids = |top| {
+            below(&all, Uuid::from_u128(top)).iter().map(|one| one.id.as_u128()).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(1), [2, 3]);
+        assert_eq!(ids(3), []);
+        let circle = [one(1, Some(2)), one(2, Some(1))];
+        assert_eq!(below(&circle, Uuid::from_u128(1)).len(), 2, "it ends");
+    }
+
+    #[test]
+    fn hand_overs_are_told_and_obeyed_by_no_terminal() {
+        let left = json!({"name": "A\u{1b}", "file": "handovers/1.md"});
+        assert_eq!(handed_over(&left), "A\\u{1b} handed over /configs/handovers/1.md");
+        let none = json!({"name": "A", "error": "no answer"});
+        assert_eq!(handed_over(&none), "A handed nothing over: no answer");
+    }
 }

@@ -63,10 +63,6 @@ export async function stopAgent(id: string): Promise<void> {
   await server.POST("/workspaces/{id}/stop", of(id));
 }
 
-export async function restartWorkspace(id: string): Promise<void> {
-  await server.POST("/workspaces/{id}/restart", { ...of(id), body: {} });
-}
-
 export async function releaseWorkspace(id: string): Promise<void> {
   await server.POST("/admin/workspaces/{id}/release", of(id));
 }

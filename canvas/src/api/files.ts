@@ -1,26 +1,17 @@
 /** The files of a workspace: one function a call. */
 
 import { ask, part } from "./http";
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
 
 export const ROOTS = ["/configs", "/workspace", "/home", "/plugins"] as const;
 export type Root = (typeof ROOTS)[number];
 
-export interface Entry {
-  /** Below the folder that was listed. */
-  path: string;
-  /** In bytes. */
-  size: number;
-  dir: boolean;
-}
+/** Of a folder that was listed; its path is below that. */
+export type Entry = Schemas["FileEntry"];
 
-export interface FileText {
-  content: string;
-  /** Of the text, in bytes. */
-  size: number;
-  /** Some of its bytes are no text, and were replaced. */
-  lossy: boolean;
-  /** Only its beginning was sent. */
-  truncated: boolean;
+export interface FileText extends Omit<Schemas["FileContent"], "path"> {
   /** What it was when it was read; `null` when the server does not say. */
   tag: string | null;
 }
@@ -36,7 +27,7 @@ export async function listFiles(id: string, root: Root, path: string): Promise<E
 
 export async function readFile(id: string, root: Root, path: string): Promise<FileText> {
   const answer = await ask("GET", of(id, path), { query: { root } });
-  const read = (await answer.json()) as Omit<FileText, "tag">;
+  const read = (await answer.json()) as Schemas["FileContent"];
   return { ...read, tag: answer.headers.get("etag") };
 }
 

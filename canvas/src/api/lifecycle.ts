@@ -1,140 +1,95 @@
 /** What runs agents: starting and stopping them, teams, bundles and templates; a function a call. */
 
-import { ask, part } from "./http";
-import type { Status } from "./types";
+import { ask, bodyOf, part, server, soon, within } from "./http";
+import type { components } from "./schema";
+import type { Narrow } from "./types";
+
+type Schemas = components["schemas"];
 
 /** Imports make many workspaces; in milliseconds. */
 const IMPORT_MS = 120_000;
 
-const of = (id: string, action: string) => `/workspaces/${part(id)}/${action}`;
+const at = (id: string) => ({ params: { path: { id } } });
+const of = (id: string) => ({ ...at(id), ...soon() });
+const slowlyOf = (id: string) => ({ ...at(id), ...within(IMPORT_MS) });
 
-async function json<T>(answer: Promise<Response>): Promise<T> {
-  return (await (await answer).json()) as T;
-}
+export type RestartOptions = Pick<Schemas["RestartWorkspace"], "apply_template" | "reset">;
 
-export interface RestartOptions {
-  /** Writes the files of its template over those that are there. */
-  apply_template?: boolean;
-  /** Begins a new session: what the agent remembers of the last one is dropped. */
-  reset?: boolean;
-}
+export const restart = async (id: string, body: RestartOptions = {}) =>
+  bodyOf(await server.POST("/workspaces/{id}/restart", { ...of(id), body }));
 
-export const restart = (id: string, body: RestartOptions = {}) =>
-  json<{ status: Status }>(ask("POST", of(id, "restart"), { body }));
+export const pause = async (id: string) =>
+  bodyOf(await server.POST("/workspaces/{id}/pause", of(id)));
 
-export const pause = (id: string) =>
-  json<{ paused_count: number }>(ask("POST", of(id, "pause"), { body: {} }));
-
-export const resume = (id: string) =>
-  json<{ resumed_count: number }>(ask("POST", of(id, "resume"), { body: {} }));
+export const resume = async (id: string) =>
+  bodyOf(await server.POST("/workspaces/{id}/resume", of(id)));
 
 /** Refused with 409 and `active_tasks` while it works, unless forced. */
-export const hibernate = (id: string, force: boolean) =>
-  json<{ status: Status }>(
-    ask("POST", of(id, "hibernate"), { body: {}, query: force ? { force: true } : {} }),
-  );
+export const hibernate = async (id: string, force: boolean) => {
+  const params = { path: { id }, query: force ? { force: "true" } : {} };
+  return bodyOf(await server.POST("/workspaces/{id}/hibernate", { params, ...soon() }));
+};
 
-export interface Member {
-  id: string;
-  name: string;
-  role?: string | null;
-}
+export type Member = Schemas["TeamMember"];
 
 /** Starts the members that the workspace's configuration names. */
-export const expand = (id: string) =>
-  json<{ children: Member[] }>(ask("POST", of(id, "expand"), { body: {}, limitMs: IMPORT_MS }));
+export const expand = async (id: string) =>
+  bodyOf(await server.POST("/workspaces/{id}/expand", slowlyOf(id)));
 
-/** What a member that goes has left: a file of the one above, or why there is none. */
-export interface HandOver {
-  id: string;
-  name: string;
-  file?: string;
-  error?: string;
-}
+export type HandOver = Schemas["HandOver"];
 
-/** Takes its members out of the organisation; returns the names of those directly below it. */
-export const collapse = (id: string) =>
-  json<{ removed: string[]; handovers?: HandOver[] }>(
-    ask("POST", of(id, "collapse"), { body: {}, limitMs: IMPORT_MS }),
-  );
+/** Takes its members out of the organisation; returns what they have left. */
+export const collapse = async (id: string) =>
+  bodyOf(await server.POST("/workspaces/{id}/collapse", slowlyOf(id)));
 
-/** What became of one workspace of a bundle. */
-export interface Imported {
-  workspace_id?: string;
-  name: string;
-  status: string;
-  error?: string;
-  children?: Imported[];
-}
+export type Imported = Schemas["ImportedWorkspace"];
 
-/** Makes the workspaces of a bundle, below `parent` or as roots. Look at each status. */
-export const importBundle = (bundle: unknown, parent: string | null) =>
-  json<Imported>(
-    ask("POST", "/bundles/import", {
-      body: bundle,
-      query: parent === null ? {} : { parent_id: parent },
-      limitMs: IMPORT_MS,
-    }),
-  );
+/** Makes the workspaces of a bundle. Look at each status. */
+export const importBundle = async (bundle: unknown): Promise<Imported> => {
+  // The server is who judges it.
+  const body = bundle as Schemas["Bundle"];
+  return bodyOf(await server.POST("/bundles/import", { body, ...within(IMPORT_MS) }));
+};
 
 /** The text of a bundle: it is saved, not read. */
 export const exportBundle = async (id: string): Promise<Blob> =>
   (await ask("GET", `/bundles/export/${part(id)}`, { limitMs: IMPORT_MS })).blob();
 
 /** Makes a copy of it and of everybody below, beside it. */
-export const duplicate = (id: string) =>
-  json<Imported>(ask("POST", of(id, "duplicate"), { body: {}, limitMs: IMPORT_MS }));
+export const duplicate = async (id: string): Promise<Imported> =>
+  bodyOf(await server.POST("/workspaces/{id}/duplicate", slowlyOf(id)));
 
 /** A folder that workspaces can be made from. Whoever wrote it chose everything in it. */
-export interface Template {
-  id: string;
-  name: string;
-  description?: string;
-  tier?: number;
-  runtime?: string;
-  model?: string;
-  required_env?: string[] | null;
-  skill_count?: number;
-}
+export type Template = Schemas["Template"];
 
-export const templates = () => json<Template[]>(ask("GET", "/templates"));
+export const templates = async () => bodyOf(await server.GET("/templates", soon()));
 
-export const importTemplate = (name: string, files: Readonly<Record<string, string>>) =>
-  json<{ id: string; name: string }>(
-    ask("POST", "/templates/import", { body: { name, files }, limitMs: IMPORT_MS }),
-  );
+export const importTemplate = async (name: string, files: Readonly<Record<string, string>>) =>
+  bodyOf(await server.POST("/templates/import", { body: { name, files }, ...within(IMPORT_MS) }));
 
 /** A secret that is needed, or several of which one is. */
 export type Requirement = string | { any_of: string[] };
 
 /** A folder with the description of a whole organisation. */
-export interface OrgTemplate {
-  dir: string;
-  name: string;
-  description?: string;
-  /** Over the whole tree. */
-  workspaces: number;
-  required_env?: Requirement[];
-  recommended_env?: Requirement[];
-}
+export type OrgTemplate = Narrow<
+  Schemas["OrgListed"],
+  { required_env: Requirement[]; recommended_env: Requirement[] }
+>;
 
-export const orgTemplates = () => json<OrgTemplate[]>(ask("GET", "/org/templates"));
+export const orgTemplates = async () =>
+  bodyOf(await server.GET("/org/templates", soon())) as OrgTemplate[];
 
-export interface ImportedOrg {
-  org: string;
-  workspaces: { id: string; name: string; tier?: number; status?: string }[];
-  count: number;
-  /** Where it stopped, when it did not get to the end. */
-  error?: string;
-}
+export type ImportedOrg = Schemas["ImportedOrg"];
 
 /** Refused with 412 and `missing_env` while secrets are missing, unless forced. */
-export const importOrg = (dir: string, force: boolean) =>
-  json<ImportedOrg>(ask("POST", "/org/import", { body: { dir, force }, limitMs: IMPORT_MS }));
+export const importOrg = async (dir: string, force: boolean) =>
+  bodyOf(await server.POST("/org/import", { body: { dir, force }, ...within(IMPORT_MS) }));
+
+const logOf = (id: string) => `/workspaces/${part(id)}/logs`;
 
 /** The last lines that its agent has written. */
 export const logTail = async (id: string, lines: number): Promise<string> =>
-  (await ask("GET", of(id, "logs"), { query: { tail: lines } })).text();
+  (await ask("GET", logOf(id), { query: { tail: lines } })).text();
 
 /** The same and whatever comes after, until `signal` ends it. */
 export async function followLog(
@@ -143,10 +98,10 @@ export async function followLog(
   signal: AbortSignal,
 ): Promise<ReadableStream<Uint8Array>> {
   const query = { tail: lines, follow: 1 };
-  const { body } = await ask("GET", of(id, "logs"), { query, signal, limitMs: null });
+  const { body } = await ask("GET", logOf(id), { query, signal, limitMs: null });
   if (body === null) throw new Error("the answer has no body");
   return body;
 }
 
 export const terminalPath = (id: string, cols: number, rows: number) =>
-  `${of(id, "terminal")}?cols=${cols}&rows=${rows}`;
+  `/workspaces/${part(id)}/terminal?cols=${cols}&rows=${rows}`;

@@ -7,7 +7,7 @@ import type { components } from "./schema";
 
 type Schemas = components["schemas"];
 /** The document has what depends on somebody else's choice as `unknown`. */
-type Narrow<T, N> = Omit<T, keyof N> & N;
+export type Narrow<T, N> = Omit<T, keyof N> & N;
 
 export type Status = Schemas["WorkspaceStatus"];
 export const STATUSES = [
@@ -53,18 +53,8 @@ export type RecordedEvent = Narrow<Schemas["Event"], Payload>;
 export type CardSignature = Schemas["CardSignature"];
 export type Viewport = Schemas["Viewport"];
 export type Digest = Schemas["Digest"];
-/** What only newer servers offer: absent is not there. */
-interface Lifecycle {
-  lifecycle?: boolean;
-  logs?: boolean;
-  terminal?: boolean;
-  files?: boolean;
-  teams?: boolean;
-  bundles?: boolean;
-  templates?: boolean;
-}
-export type Features = Schemas["Features"] & Lifecycle;
-export type Info = Narrow<Schemas["ServerInfo"], { features: Features }> & { provisioner?: string };
+export type Features = Schemas["Features"];
+export type Info = Schemas["ServerInfo"];
 export type Histogram = Schemas["Histogram"];
 export type Assignment = Schemas["Assignment"];
 export type SecretMeta = Schemas["Secret"];

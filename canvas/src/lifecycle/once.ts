@@ -40,7 +40,7 @@ export async function once(action: Action, id: string): Promise<void> {
         if (made.error)
           return notify.failed(new Error(tell("half_duplicated", { name, why: made.error })));
         notify.info(tell("duplicated", { name }));
-        if (made.workspace_id) await show(made.workspace_id);
+        await show(made.workspace_id);
         return;
       }
       default:

@@ -1,7 +1,8 @@
 /** What runs agents: stopping and starting them, their files, logs and terminals, bundles, templates. */
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
 import { axe, forgive, open, until } from "../support/browser.js";
 import { node } from "../support/chart.js";
 import { Server } from "../support/server.js";
@@ -109,15 +110,15 @@ export async function files_are_edited_and_nobody_is_overwritten(t, mode) {
   await page.keyboard.type("mine: 1");
   await page.keyboard.press("Control+s");
   await page.getByText("The agent reads this when it starts.").waitFor();
-  const path = `/workspaces/${id}/files/notes/todo.yaml?root=/configs`;
-  assert.equal((await server.api("GET", path)).content, "mine: 1");
+  const route = `/workspaces/${id}/files/notes/todo.yaml?root=/configs`;
+  assert.equal((await server.api("GET", route)).content, "mine: 1");
   await axe(page, "the editor");
 
-  await server.api("PUT", path, { content: "theirs: 2\n" });
+  await server.api("PUT", route, { content: "theirs: 2\n" });
   await page.keyboard.type(" # more");
   await page.keyboard.press("Control+s");
   await page.getByText("Somebody else has changed this file").waitFor();
-  assert.equal((await server.api("GET", path)).content, "theirs: 2\n");
+  assert.equal((await server.api("GET", route)).content, "theirs: 2\n");
   // What is not saved outlives the tab.
   await page.getByRole("tab", { name: "Overview" }).click();
   await page.getByRole("tab", { name: "Files" }).click();
@@ -254,6 +255,58 @@ export async function a_workspace_begins_from_a_template(t, mode) {
   await axe(page, "templates in the dialog of a new workspace");
   await page.getByRole("button", { name: "Create", exact: true }).click();
   await page.getByRole("heading", { name: "From a template" }).waitFor();
+}
+
+/**
+ * An organisation that cannot be without a secret, and asks for what there is not yet. Its agents
+ * run elsewhere: nothing changes while axe looks.
+ */
+const NEEDY = `
+name: Needy company
+required_env: [DEPLOY_TOKEN, {any_of: [FIRST_MODEL_KEY, SECOND_MODEL_KEY]}]
+defaults: {runtime: elsewhere, tier: 2}
+workspaces:
+  - name: Lead
+    schedules: [{cron: "0 9 * * *"}]
+    children: [{name: Member}]
+`;
+
+export async function an_organisation_waits_for_its_secrets(t, mode) {
+  const server = await Server.start(t, mode);
+  const folder = path.join(server.folder, "org-templates", "needy");
+  await mkdir(folder, { recursive: true });
+  await writeFile(path.join(folder, "org.yaml"), NEEDY);
+  const page = await open(t, server);
+  await page.keyboard.press("Control+k");
+  await page.getByRole("dialog").waitFor();
+  await page.keyboard.type("import an org");
+  await page.getByRole("option", { name: /^Import an organisation/ }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("radio", { name: /^Needy company/ }).check();
+  const go = (name) => dialog.getByRole("button", { name, exact: true }).click();
+  const set = async (name, value) => {
+    await go(`Set ${name}`);
+    await dialog.getByLabel("Value", { exact: true }).fill(value);
+    await go("Add");
+    await dialog.getByText(`${name} is set`).waitFor();
+  };
+  await go("Import organisation");
+  await dialog.getByRole("alert", { name: "2 secrets are missing" }).waitFor();
+  await axe(page, "secrets that are missing");
+  assert.deepEqual(await server.api("GET", "/workspaces"), []);
+  await set("DEPLOY_TOKEN", "token-of-the-deployment");
+  // One is still missing, and nothing was made.
+  await go("Try again");
+  await dialog.getByRole("alert", { name: "1 secret is missing" }).waitFor();
+  assert.deepEqual(await server.api("GET", "/workspaces"), []);
+  await set("SECOND_MODEL_KEY", "key-of-the-second-model");
+  await go("Try again");
+  await page.getByText("Needy company: 2 workspaces made").waitFor();
+  await page.getByRole("region", { name: "1 thing in its description was left out" }).waitFor();
+  await page.getByText("schedules").waitFor();
+  await axe(page, "an organisation that was made");
+  const made = await server.api("GET", "/workspaces");
+  assert.deepEqual(made.map((one) => one.name).sort(), ["Lead", "Member"]);
 }
 
 export async function a_team_that_is_dissolved_leaves_a_hand_over(t, mode) {

@@ -65,7 +65,7 @@ async fn what_is_asked_for_each_command() {
             route("POST", "/collapse"),
             Value::Null,
             json!({"status": "collapsed", "removed": ["Member"]}),
-            "Lead is collapsed: 1 removed\n",
+            "Lead is collapsed: 1 removed, with all that was below\n",
         ),
     ] {
         let server = Fake::start(&[list(), (asked.as_str(), 200, answer.clone())]).await;

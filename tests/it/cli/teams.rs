@@ -75,9 +75,15 @@ async fn teams_expand_and_collapse(mode: Mode) {
     assert_eq!(names, ["Researcher", "Reviewer", "Writer"]);
     assert!(members.iter().all(|one| one["status"] == "online"), "{expanded}");
 
-    let refused = beside(&server, &["collapse", "Team Lead"]).await.expect(4);
-    assert!(refused.stderr.contains("takes 3 below it along"), "{refused:?}");
-    let collapsed = run(&server, &["collapse", "Team Lead", "--yes"]).await;
-    assert_eq!(collapsed.stdout, "Team Lead is collapsed: 3 removed\n");
+    // Of whom the server names the direct ones only.
+    run(&server, &["create", "Helper", "--parent", "Writer", "--wait"]).await;
+    for what in ["collapse", "rm"] {
+        let refused = beside(&server, &[what, "Team Lead"]).await.expect(4);
+        assert!(refused.stderr.contains("takes 4 below it along"), "{refused:?}");
+    }
+    let collapsed = run(&server, &["collapse", "Team Lead", "--yes"]).await.stdout;
+    let told = "Team Lead is collapsed: 3 removed, with all that was below\n";
+    assert!(collapsed.starts_with(told), "{collapsed}");
+    assert!(collapsed.contains("Writer handed over /configs/handovers/"), "{collapsed}");
     assert_eq!(run(&server, &["ps", "-q"]).await.stdout.lines().count(), 1);
 }

@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { getWorkspace, patchWorkspace } from "../../api/calls";
+import { patchWorkspace } from "../../api/calls";
 import { type Imported, importBundle } from "../../api/lifecycle";
 import { Picker } from "../../dialogs/Picker";
 import { Button, Dialog } from "../../kit";
@@ -104,12 +104,11 @@ async function readFile(file: File): Promise<Read> {
   return readBundle(await file.text());
 }
 
-/** Servers that know nothing of a parent make roots: those are moved then. */
+/** An import makes roots: its first workspace is moved then. */
 async function importUnder(bundle: unknown, parent: string | null): Promise<Imported> {
-  const made = await importBundle(bundle, parent);
-  if (parent === null || !made.workspace_id || made.status === "failed") return made;
-  const { parent_id } = await getWorkspace(made.workspace_id);
-  if (parent_id !== parent) await patchWorkspace(made.workspace_id, { parent_id: parent });
+  const made = await importBundle(bundle);
+  if (parent === null || made.status === "failed") return made;
+  await patchWorkspace(made.workspace_id, { parent_id: parent });
   return made;
 }
 

@@ -50,7 +50,32 @@ export function Made({ made, onClose }: { made: ImportedOrg; onClose(): void }) 
           ))}
         </ul>
       </section>
+      {made.skipped.length > 0 && <Skipped all={made.skipped} />}
     </Dialog>
+  );
+}
+
+/** What its description asks for and was not done. */
+function Skipped({ all }: { all: ImportedOrg["skipped"] }) {
+  const { t } = useTranslation("lifecycle");
+  return (
+    <section
+      aria-label={t("org_skipped", { count: all.length })}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+      tabIndex={0}
+      className="mt-3 max-h-40 overflow-y-auto rounded-md bg-warn-soft px-3 py-2 text-sm"
+    >
+      <h3 className="font-semibold text-warn">{t("org_skipped", { count: all.length })}</h3>
+      <ul>
+        {all.map(({ workspace, key, reason }, index) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: names may repeat, and nothing moves
+          <li key={index} className="py-0.5 [overflow-wrap:anywhere]">
+            <code className="font-mono text-xs">{key}</code>{" "}
+            {workspace && <bdi dir="auto">({workspace})</bdi>} {reason}
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 

@@ -9,11 +9,6 @@ export const namesOf = (one: Requirement): string[] =>
 export const isMet = (one: Requirement, known: ReadonlySet<string>): boolean =>
   namesOf(one).some((name) => known.has(name));
 
-export const missing = (
-  all: readonly Requirement[] | null | undefined,
-  known: ReadonlySet<string>,
-): Requirement[] => (all ?? []).filter((one) => !isMet(one, known));
-
 /** Requirements from what somebody else wrote; whatever is none is left out. */
 export function requirementsOf(value: unknown): Requirement[] {
   if (!Array.isArray(value)) return [];

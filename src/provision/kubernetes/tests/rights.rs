@@ -110,6 +110,10 @@ fn the_documented_manifest_is_whole() {
     assert_eq!(Some(value("KUBERNETES_NAMESPACE")), role.namespace);
     let reached = format!("http://{}.{}.svc:", service.name.unwrap(), service.namespace.unwrap());
     assert!(value("PLATFORM_URL").starts_with(&reached));
+    // The folder of a volume belongs to root, and the server has to make its own private.
+    let mounts = pod.containers[0].volume_mounts.clone().unwrap();
+    let volume = mounts.iter().find(|mount| mount.name == "data").unwrap();
+    assert!(value("ISOMER_DATA_DIR").starts_with(&format!("{}/", volume.mount_path)));
     let named: BTreeSet<_> = namespaces.iter().map(|one| one.metadata.name.clone()).collect();
     assert!(named.contains(&role.namespace) && named.contains(&deployment.metadata.namespace));
     let map = of_kind::<ConfigMap>("ConfigMap").remove(0).data.unwrap();
