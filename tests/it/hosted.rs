@@ -203,6 +203,14 @@ async fn there_is_room_for_so_many_and_no_more() {
     let refused = admin.post("/workspaces", body.clone()).await.expect(409);
     assert_eq!(refused["field"], "runtime");
     assert!(refused["reason"].as_str().unwrap().contains("ISOMER_HOSTED_AGENTS"), "{refused}");
+    // One that waits for room has no token yet. Nobody takes it for being quicker than its agent.
+    let waiting = admin.create(json!({"name": "waiting"})).await;
+    admin.patch(&format!("/workspaces/{waiting}"), json!({"runtime": "isomer"})).await.expect(200);
+    let body_of_stranger = json!({
+        "id": waiting, "url": "http://localhost:8001", "agent_card": {"name": "stranger"},
+    });
+    server.anonymous().post("/registry/register", body_of_stranger).await.expect(401);
+    admin.delete(&format!("/workspaces/{waiting}")).await.expect(200);
     admin.delete(&format!("/workspaces/{first}")).await.expect(200);
     closed(&url).await;
     let second = eventually("room", SOON, || async {

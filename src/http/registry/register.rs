@@ -138,8 +138,9 @@ async fn authorise(app: &App, caller: &Caller, id: WorkspaceId) -> Result<Power,
             _ => Err(invalid()),
         },
         (_, Registrar::Join) => Ok(power),
-        // The first registration of a workspace that somebody created.
-        (Some(glimpse), _) if !glimpse.had_tokens => Ok(power),
+        // The first registration of a workspace that somebody created. Agents that this server runs
+        // are given a token before they start: without one it is a stranger who was quicker.
+        (Some(glimpse), _) if !glimpse.had_tokens && !glimpse.hosted => Ok(power),
         (_, Registrar::Nobody) => Err(missing()
             .with("reason", "registering this id needs an admin, organisation or join token")),
         _ => Err(invalid()),
