@@ -111,10 +111,11 @@ pub struct AgentChanged {
 /// What whoever runs a workspace's agent says of it (contract 01 §9).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunReport {
-    /// It is about to be started, again or after a failure. Changes nothing of what rests.
-    Starting,
+    /// It is about to be started, again or after a failure, and why, where that is known. Changes
+    /// nothing of what rests.
+    Starting(Option<Cause>),
     /// Somebody wants it started anew, whatever its status.
-    Wanted,
+    Wanted(Cause),
     /// It ended.
     Ended,
     /// It has ended for hibernation.
@@ -123,6 +124,34 @@ pub enum RunReport {
     GivenUp(GivenUp),
     /// Whoever watched over its start from outside says that it failed (contract 01 §8).
     BootstrapFailed { error: String, log_tail: String },
+}
+
+/// Why an agent is started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A secret that it is given has changed.
+    SecretChanged,
+    /// Somebody asked for it.
+    Restart,
+    /// It ended by itself, or could not start.
+    Crashed,
+    /// A message came while it hibernated.
+    Woken,
+    /// It was paused.
+    Resumed,
+}
+
+impl Cause {
+    /// Returns its spelling in events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SecretChanged => "secret_changed",
+            Self::Restart => "restart",
+            Self::Crashed => "crashed",
+            Self::Woken => "woken",
+            Self::Resumed => "resumed",
+        }
+    }
 }
 
 /// Why an agent is not started again. The texts are shown to people.

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::structure::MAX_TRIES;
 use super::{COME_BACK, Directory};
-use crate::api::{Hibernation, RunReport, RuntimeError};
+use crate::api::{Cause, Hibernation, RunReport, RuntimeError};
 use crate::domain::change::{Change, Draft, Group};
 use crate::domain::ids::WorkspaceId;
 use crate::domain::record::Record;
@@ -44,7 +44,8 @@ impl Directory {
             return Err(RuntimeError::NotFound);
         }
         self.check_above(id)?;
-        self.together(id, Scope::Tree, |status| status == Status::Paused, wanted).await
+        let step = |record: &Record| wanted(record, Cause::Resumed);
+        self.together(id, Scope::Tree, |status| status == Status::Paused, step).await
     }
 
     /// Lets a workspace begin to hibernate. Whoever runs its agent ends it and says
@@ -89,7 +90,8 @@ impl Directory {
         if self.check_above(id).is_err() {
             return Ok(false);
         }
-        match self.together(id, Scope::One, |status| status == Status::Hibernated, wanted).await {
+        let step = |record: &Record| wanted(record, Cause::Woken);
+        match self.together(id, Scope::One, |status| status == Status::Hibernated, step).await {
             Ok(woken) => Ok(!woken.is_empty()),
             Err(RuntimeError::NotFound) => Ok(false),
             Err(error) => Err(error),

@@ -455,7 +455,7 @@ async fn an_agents_end_is_recorded_at_once_and_only_once() {
     assert!(report(RunReport::Ended).await.unwrap());
     assert_eq!(world.status(id), Status::Offline);
     assert!(!report(RunReport::Ended).await.unwrap(), "it had ended already");
-    assert!(report(RunReport::Starting).await.unwrap());
+    assert!(report(RunReport::Starting(None)).await.unwrap());
     assert_eq!(world.store.record(id).unwrap().url, None, "nobody is there yet");
     assert!(!report(RunReport::Ended).await.unwrap(), "it was not there yet");
     world.directory.register(registration(id)).await.unwrap();
@@ -472,6 +472,6 @@ async fn an_agents_end_is_recorded_at_once_and_only_once() {
     );
     assert_eq!(world.status(id), Status::Failed);
     world.directory.remove(id, RemoveOptions::default()).await.unwrap();
-    assert!(matches!(report(RunReport::Starting).await, Err(RuntimeError::Removed)));
+    assert!(matches!(report(RunReport::Starting(None)).await, Err(RuntimeError::Removed)));
     assert!(world.directory.hosted().is_empty());
 }

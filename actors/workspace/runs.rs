@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Held;
 use super::decide::{Decision, Step};
-use crate::api::{GivenUp, RunReport, RuntimeError};
+use crate::api::{Cause, GivenUp, RunReport, RuntimeError};
 use crate::domain::change::{Draft, Effect};
 use crate::domain::event::recorded;
 use crate::domain::record::Record;
@@ -33,8 +33,8 @@ pub(super) fn run(held: &Held, report: &RunReport) -> Decision<bool> {
     }
     let after = Record { status, ..record.clone() };
     let step = match report {
-        RunReport::Starting => started(record),
-        RunReport::Wanted => match wanted(record) {
+        RunReport::Starting(cause) => started(record, *cause),
+        RunReport::Wanted(cause) => match wanted(record, *cause) {
             Some((after, draft)) => Step::new(after, draft),
             None => return Ok((None, false)),
         },
@@ -56,16 +56,19 @@ pub(super) fn run(held: &Held, report: &RunReport) -> Decision<bool> {
 
 fn trigger(report: &RunReport) -> Trigger {
     match report {
-        RunReport::Starting => Trigger::Starting,
-        RunReport::Wanted => Trigger::Provision,
+        RunReport::Starting(_) => Trigger::Starting,
+        RunReport::Wanted(_) => Trigger::Provision,
         RunReport::Ended => Trigger::Exited,
         RunReport::Asleep => Trigger::Asleep,
         RunReport::GivenUp(_) | RunReport::BootstrapFailed { .. } => Trigger::ProvisionFailed,
     }
 }
 
-fn started(record: &Record) -> Step {
-    let payload = json!({"name": record.name, "tier": record.tier, "runtime": record.runtime});
+fn started(record: &Record, cause: Option<Cause>) -> Step {
+    let mut payload = json!({"name": record.name, "tier": record.tier, "runtime": record.runtime});
+    if let Some(cause) = cause {
+        payload["reason"] = json!(cause.as_str());
+    }
     // Nobody is there until the agent registers where it is now.
     let after = Record { status: Status::Provisioning, url: None, ..record.clone() };
     Step::new(after, Draft::new(recorded::WORKSPACE_PROVISIONING, payload))
@@ -107,9 +110,9 @@ pub(crate) fn paused(record: &Record) -> Option<(Record, Draft)> {
 
 /// Returns the row and event of a workspace whose agent is wanted anew. Somebody else starts the
 /// agents of external ones: they are waited for, as long as it takes.
-pub(crate) fn wanted(record: &Record) -> Option<(Record, Draft)> {
+pub(crate) fn wanted(record: &Record, cause: Cause) -> Option<(Record, Draft)> {
     if record.runtime != EXTERNAL {
-        let step = (record.status != Status::Provisioning).then(|| started(record))?;
+        let step = (record.status != Status::Provisioning).then(|| started(record, Some(cause)))?;
         return step.drafts.into_iter().next().map(|draft| (step.after, draft));
     }
     let status = record.status.after(Trigger::Await);

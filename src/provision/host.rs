@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use isomer_actors::api::RunReport;
+use isomer_actors::api::{Cause, RunReport};
 use isomer_actors::chain_of;
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::status::Status;
@@ -131,10 +131,10 @@ impl Host {
     /// # Errors
     /// [`Refused`].
     pub async fn restart(&self, id: WorkspaceId) -> Result<(), Refused> {
-        self.order(id, Wish::Restart).await
+        self.order(id, Wish::Restart(Cause::Restart)).await
     }
 
-    /// Starts agents anew in the background, because what they are given has changed: once for many
+    /// Starts agents anew in the background, because secrets that they are given have changed: once for many
     /// changes, and not all at once. Those that are not run here, or rest, are left alone.
     pub fn refresh(&self, ids: Vec<WorkspaceId>) {
         let count = ids.len();
@@ -347,7 +347,8 @@ impl Work {
             if self.engine.workspaces.status(id).is_some_and(runs_in) {
                 info!(workspace_id = %id, "what its agent is given has changed: it starts anew");
                 let (reply, _) = oneshot::channel();
-                self.give_order(id, Order { wish: Wish::Restart, reply });
+                let wish = Wish::Restart(Cause::SecretChanged);
+                self.give_order(id, Order { wish, reply });
             }
         }
     }

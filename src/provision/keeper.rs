@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use isomer_actors::api::{GivenUp, RunReport};
+use isomer_actors::api::{Cause, GivenUp, RunReport};
 use isomer_actors::chain_of;
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::status::Status;
@@ -39,7 +39,7 @@ pub(super) enum Wish {
     /// End it as a crash would; it comes back after [`PAUSE_AFTER_STOP`].
     Stop,
     /// End it and start it at once.
-    Restart,
+    Restart(Cause),
 }
 
 /// A wish, and where the answer goes when the runtime knows.
@@ -100,25 +100,25 @@ impl Keeper {
             };
             let started = Instant::now();
             let hidden = Hidden::default();
-            let pause = match self.run(agent, place, &hidden).await {
+            let (pause, cause) = match self.run(agent, place, &hidden).await {
                 Run::Ended(ended) => {
                     info!(workspace_id = %self.id, ?ended, "the agent has ended");
                     return Outcome::Done;
                 }
                 Run::Failed(failure) => match self.failed(&failure, started, &hidden).await {
-                    Some(pause) => pause,
+                    Some(pause) => (pause, Cause::Crashed),
                     None if self.stop.is_cancelled() => return Outcome::Done,
                     None => return Outcome::GivenUp,
                 },
                 Run::Ordered(order) => self.ordered(order).await,
             };
-            self.pause(pause).await;
-            again = true;
+            again = self.pause(pause).await.or(Some(cause));
         }
     }
 
     /// Waits for its turn; returns what to run, and its place among those that are being started.
-    async fn ready(&mut self, again: bool) -> Option<(Wanted, OwnedSemaphorePermit)> {
+    /// `again`: why, when it was started before.
+    async fn ready(&mut self, again: Option<Cause>) -> Option<(Wanted, OwnedSemaphorePermit)> {
         let (engine, id) = (Arc::clone(&self.engine), self.id);
         let turn = async move {
             engine.calm(id).await;
@@ -127,9 +127,9 @@ impl Keeper {
         let place = self.unless_stopped(turn).await??;
         let agent = self.next_agent().await?;
         if matches!(agent.status, Status::Offline | Status::Failed) {
-            self.report(RunReport::Starting).await;
+            self.report(RunReport::Starting(again)).await;
         }
-        if again {
+        if again.is_some() {
             self.engine.tell(self.id);
         }
         self.say_privileged(&agent).await?;
@@ -145,7 +145,7 @@ impl Keeper {
                 () = self.stop.cancelled() => return None,
                 Some(order) = self.orders.recv() => match order.wish {
                     // It is about to start.
-                    Wish::Restart => _ = self.ordered(order).await,
+                    Wish::Restart(_) => _ = self.ordered(order).await,
                     Wish::Stop => _ = order.reply.send(Err(Refused::NotRunning)),
                 },
                 done = &mut what => return Some(done),
@@ -250,16 +250,16 @@ impl Keeper {
         }
     }
 
-    /// The agent was ended by an order; returns how long to wait.
-    async fn ordered(&self, Order { wish, reply }: Order) -> Duration {
-        let (report, pause) = match wish {
-            Wish::Stop => (RunReport::Ended, PAUSE_AFTER_STOP),
-            Wish::Restart => (RunReport::Starting, Duration::ZERO),
+    /// The agent was ended by an order; returns how long to wait, and why it starts again.
+    async fn ordered(&self, Order { wish, reply }: Order) -> (Duration, Cause) {
+        let (report, pause, cause) = match wish {
+            Wish::Stop => (RunReport::Ended, PAUSE_AFTER_STOP, Cause::Restart),
+            Wish::Restart(cause) => (RunReport::Starting(Some(cause)), Duration::ZERO, cause),
         };
         info!(workspace_id = %self.id, ?wish, "the agent was ended; it comes back");
         self.report(report).await;
         let _ = reply.send(Ok(()));
-        pause
+        (pause, cause)
     }
 
     /// Returns how long to wait, `None` when it is given up.
@@ -317,21 +317,21 @@ impl Keeper {
         self.report(RunReport::GivenUp(GivenUp { error, missing, log_tail })).await;
     }
 
-    /// Waits, but not for longer than somebody wants. Returns whether that was so.
-    async fn pause(&mut self, pause: Duration) -> bool {
+    /// Waits, but not for longer than somebody wants. Returns what they want, if that was so.
+    async fn pause(&mut self, pause: Duration) -> Option<Cause> {
         let until = Instant::now() + pause;
         loop {
             tokio::select! {
                 biased;
-                () = self.stop.cancelled() => return false,
+                () = self.stop.cancelled() => return None,
                 Some(order) = self.orders.recv() => {
-                    if order.wish == Wish::Restart {
+                    if let Wish::Restart(cause) = order.wish {
                         self.ordered(order).await;
-                        return true;
+                        return Some(cause);
                     }
                     let _ = order.reply.send(Err(Refused::NotRunning));
                 }
-                () = sleep_until(until) => return false,
+                () = sleep_until(until) => return None,
             }
         }
     }

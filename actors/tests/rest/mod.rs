@@ -1,7 +1,8 @@
 //! Pause, resume and hibernation over a tree of workspaces; sleep for idleness.
 
-use isomer_actors::api::Hibernation;
+use isomer_actors::api::{Cause, Hibernation};
 use isomer_actors::domain::activity::Entry;
+use isomer_actors::ports::{EventQuery, StructureStore};
 use proptest::prelude::*;
 
 use crate::*;
@@ -86,6 +87,37 @@ async fn idle_after(world: &World, minutes: i32) -> WorkspaceId {
     id
 }
 
+/// Why its agent was started last, as its event says.
+async fn reason(world: &World, id: WorkspaceId) -> serde_json::Value {
+    let query = EventQuery { workspace: Some(id), limit: 1_000, ..EventQuery::default() };
+    let mut events = world.store.events(&query).await.unwrap();
+    events.retain(|recorded| recorded.event.kind == "WORKSPACE_PROVISIONING");
+    events.pop().unwrap().event.payload["reason"].take()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_says_why() {
+    let world = world().await;
+    let id = WorkspaceId::random();
+    let hosted = NewWorkspace { runtime: "isomer".to_owned(), ..new_workspace(id) };
+    world.directory.create(hosted).await.unwrap();
+    assert_eq!(reason(&world, id).await, serde_json::Value::Null);
+    world.directory.pause(id).await.unwrap();
+    world.directory.resume(id).await.unwrap();
+    assert_eq!(reason(&world, id).await, "resumed");
+    for (report, said) in [
+        (RunReport::Starting(None), None),
+        (RunReport::Starting(Some(Cause::Crashed)), Some("crashed")),
+        (RunReport::Starting(Some(Cause::SecretChanged)), Some("secret_changed")),
+        (RunReport::Wanted(Cause::Restart), Some("restart")),
+    ] {
+        world.directory.register(registration(id)).await.unwrap();
+        world.directory.report_run(id, RunReport::Ended).await.unwrap();
+        assert!(world.directory.report_run(id, report).await.unwrap());
+        assert_eq!(reason(&world, id).await.as_str(), said);
+    }
+}
+
 async fn beat_for(world: &World, id: WorkspaceId, seconds: u64, active_tasks: i32) {
     for _ in 0..seconds / 20 {
         let beat = Beat { active_tasks: Some(active_tasks), ..Beat::default() };
@@ -116,6 +148,7 @@ async fn beats_keep_nobody_awake_and_work_does() {
     assert_eq!(status(), Status::Hibernated);
     assert!(world.directory.wake(id).await.unwrap());
     assert_eq!(status(), Status::Provisioning);
+    assert_eq!(reason(&world, id).await, "woken");
     assert!(!world.directory.wake(id).await.unwrap(), "once");
 }
 
@@ -133,9 +166,11 @@ async fn a_hosted_one_is_claimed_and_its_stray_does_not_revive_it() {
         assert_eq!(directory.glimpse(id).unwrap().status, status);
         let stray = directory.register(registration(id)).await.unwrap_err();
         assert!(matches!(stray, RuntimeError::Resting(at) if at == status));
-        assert!(!directory.report_run(id, RunReport::Starting).await.unwrap());
+        assert!(
+            !directory.report_run(id, RunReport::Starting(Some(Cause::Crashed))).await.unwrap()
+        );
         directory.report_run(id, RunReport::Asleep).await.unwrap();
     }
-    assert!(directory.report_run(id, RunReport::Wanted).await.unwrap());
+    assert!(directory.report_run(id, RunReport::Wanted(Cause::Restart)).await.unwrap());
     directory.register(registration(id)).await.unwrap();
 }

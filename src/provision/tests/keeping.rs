@@ -62,6 +62,32 @@ async fn a_stopped_agent_is_away_for_a_moment() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn it_is_told_why_an_agent_starts_again() {
+    let world = World::new(&["a"]);
+    let id = WorkspaceId::random();
+    world.put(id, Status::Offline);
+    let (host, _stop, _task) = start(&world, 1);
+    sleep(SECOND * 5).await;
+    host.restart(id).await.unwrap();
+    sleep(SECOND).await;
+    host.refresh(vec![id]);
+    sleep(SECOND * 5).await;
+    host.stop(id).await.unwrap();
+    sleep(SECOND * 5).await;
+    // One that was given up begins with an order.
+    *world.failures.lock() = vec!["b"; 3];
+    world.kill_all();
+    sleep(SECOND * 60).await;
+    host.refresh(vec![id]);
+    sleep(SECOND * 5).await;
+    assert_eq!(world.running(), [id]);
+    let first = [None, Some(Cause::Crashed)];
+    let asked = [Cause::Restart, Cause::SecretChanged, Cause::Restart].map(Some);
+    let last = [Cause::Crashed, Cause::Crashed, Cause::Crashed, Cause::SecretChanged].map(Some);
+    assert_eq!(*world.causes.lock(), [&first[..], &asked, &last].concat());
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_finds_no_room_waits_until_another_is_removed() {
     let world = World::new(&[]);
     let (first, second) = (WorkspaceId::random(), WorkspaceId::random());

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
-use isomer_actors::api::{GivenUp, RunReport};
+use isomer_actors::api::{Cause, GivenUp, RunReport};
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::record::Access;
 use isomer_actors::domain::status::Status;
@@ -65,6 +65,8 @@ struct World {
     glimpses: AtomicUsize,
     loads: AtomicUsize,
     given_up: Mutex<Vec<GivenUp>>,
+    /// Why agents were started again.
+    causes: Mutex<Vec<Option<Cause>>>,
 }
 
 impl World {
@@ -82,13 +84,14 @@ impl World {
             silent: AtomicBool::new(false),
             slow: Mutex::default(),
             outlives: AtomicBool::new(false),
+            ending: Mutex::default(),
             blow: Mutex::default(),
             starting: AtomicUsize::new(0),
-            ending: Mutex::default(),
             most_starting: AtomicUsize::new(0),
             glimpses: AtomicUsize::new(0),
             loads: AtomicUsize::new(0),
             given_up: Mutex::default(),
+            causes: Mutex::default(),
         })
     }
 
@@ -159,8 +162,11 @@ impl Workspaces for Fake {
         if let RunReport::GivenUp(why) = &report {
             self.0.given_up.lock().push(why.clone());
         }
+        if let RunReport::Starting(cause) = report {
+            self.0.causes.lock().push(cause);
+        }
         let (status, what) = match report {
-            RunReport::Starting | RunReport::Wanted => (Status::Provisioning, "starting"),
+            RunReport::Starting(_) | RunReport::Wanted(_) => (Status::Provisioning, "starting"),
             RunReport::Ended => (Status::Offline, "ended"),
             RunReport::Asleep => (Status::Hibernated, "asleep"),
             RunReport::GivenUp(_) | RunReport::BootstrapFailed { .. } => {
@@ -214,14 +220,14 @@ impl Backend for Fake {
     }
 
     async fn end(&self, id: WorkspaceId) -> Result<(), Unavailable> {
+        let takes = *self.0.ending.lock();
+        sleep(takes).await;
         self.0.strays.lock().remove(&id);
         self.0.note("end");
         Ok(())
     }
 
     async fn reap(&self, wanted: &BTreeSet<WorkspaceId>) -> Result<usize, Unavailable> {
-        let takes = *self.0.ending.lock();
-        sleep(takes).await;
         if self.0.away.load(Ordering::Relaxed) {
             return Err(Unavailable::Engine("it is away".to_owned()));
         }

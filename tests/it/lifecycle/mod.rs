@@ -37,6 +37,14 @@ async fn order(client: &Client, id: &str, what: &str, status: u16) -> Value {
     client.post(&format!("/workspaces/{id}/{what}"), json!({})).await.expect(status)
 }
 
+/// Why its agent was started last, as its event says; null when it does not.
+async fn reason(admin: &Client, id: &str) -> Value {
+    let events = admin.get(&format!("/events/{id}")).await.json();
+    let mut all = events.as_array().unwrap().iter();
+    let last = all.find(|event| event["event_type"] == "WORKSPACE_PROVISIONING").unwrap();
+    last["payload"]["reason"].clone()
+}
+
 /// How often something was recorded of a workspace.
 async fn count(admin: &Client, id: &str, kind: &str) -> usize {
     admin.kinds(id).await.iter().filter(|seen| *seen == kind).count()

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{closed, count, hosted, online, order};
+use super::{closed, count, hosted, online, order, reason};
 use crate::in_both_modes;
 use crate::support::agent::{Agent, Mood};
 use crate::support::{Mode, SOON, Server, eventually};
@@ -60,6 +60,7 @@ async fn a_tree_is_paused_and_resumed(mode: Mode) {
     for id in [&top, &middle, &bottom] {
         online(&admin, id).await;
         assert_eq!(count(&admin, id, "WORKSPACE_PROVISIONING").await, 2);
+        assert_eq!(reason(&admin, id).await, "resumed");
     }
     let again = order(&admin, &top, "resume", 404).await;
     assert_eq!(again["error"], "workspace not found or not paused");
@@ -68,6 +69,7 @@ async fn a_tree_is_paused_and_resumed(mode: Mode) {
     order(&admin, &bottom, "pause", 200).await;
     order(&admin, &bottom, "restart", 200).await;
     online(&admin, &bottom).await;
+    assert_eq!(reason(&admin, &bottom).await, "restart");
     assert!(server.stop().success());
     let (status, text) = server.verify();
     assert!(status.success(), "{text}");

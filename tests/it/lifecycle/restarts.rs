@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{count, hosted, online, order};
+use super::{count, hosted, online, order, reason};
 use crate::in_both_modes;
 use crate::support::{Mode, SOON, Server, eventually};
 
@@ -30,6 +30,8 @@ async fn five_quick_changes_of_secrets_are_one_restart(mode: Mode) {
     let again = || async { (starts(&ids[0]).await == 2).then_some(()) };
     eventually("one restart", SOON, again).await;
     online(&admin, &ids[0]).await;
+    assert_eq!(reason(&admin, &ids[0]).await, "secret_changed");
+    assert_eq!(reason(&admin, &ids[1]).await, json!(null), "a first start needs none");
     assert_eq!(starts(&ids[1]).await, 1, "no other is concerned");
 
     // A global one starts all that run and do not have their own.
@@ -97,6 +99,7 @@ async fn a_restart_may_begin_from_a_template() {
     assert_eq!(config, "name: fresh\n");
     assert!(!own.join("claude-sessions/last").exists());
     online(&admin, &id).await;
+    assert_eq!(reason(&admin, &id).await, "restart");
 
     for bad in ["nobody", "../etc", "/etc"] {
         let refused = admin.post(&path, json!({"template": bad})).await.expect(400);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{closed, count, hosted, online, order};
+use super::{closed, count, hosted, online, order, reason};
 use crate::in_both_modes;
 use crate::support::{Client, Mode, SOON, Server, eventually};
 
@@ -53,6 +53,7 @@ async fn a_message_wakes_who_sleeps_and_is_answered(mode: Mode) {
     let kept = admin.post(&path, message("message/send", "good morning")).await.expect(202);
     assert_eq!((&kept["waking"], &kept["queued"]), (&json!(true), &json!(true)));
     online(&admin, &id).await;
+    assert_eq!(reason(&admin, &id).await, "woken");
     let message_id = kept["message_id"].as_str().unwrap();
     let delivered = answered(&admin, &id, message_id).await;
     assert!(delivered["response"].to_string().contains("good morning"), "{delivered}");

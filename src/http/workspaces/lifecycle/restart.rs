@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use isomer_actors::api::RunReport;
+use isomer_actors::api::{Cause, RunReport};
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::domain::status::Status;
 use serde::Deserialize;
@@ -92,6 +92,7 @@ pub async fn restart(
         (Some(folder), Err(_)) => reset::put_back(&app, parsed, folder).await,
         (None, _) => {}
     }
+    started?;
     Ok(ok(&Restarted {
         config_dir: choice.map_or_else(|| "existing-volume".to_owned(), |choice| choice.label),
         reset_session: reset,
@@ -117,7 +118,7 @@ async fn start_anew(app: &App, id: WorkspaceId) -> Result<(), ApiError> {
     if !app.host.has_room() {
         return Err(refused(Refused::NoRoom));
     }
-    app.directory.report_run(id, RunReport::Wanted).await?;
+    app.directory.report_run(id, RunReport::Wanted(Cause::Restart)).await?;
     app.host.started_anew(id);
     Ok(())
 }
