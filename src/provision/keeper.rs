@@ -72,7 +72,7 @@ pub(super) struct Keeper {
 /// How one run went.
 enum Run {
     Ended(Ended),
-    Failed(Failure),
+    Failed { failure: Failure, came_up: bool },
     Ordered(Order),
 }
 
@@ -105,11 +105,13 @@ impl Keeper {
                     info!(workspace_id = %self.id, ?ended, "the agent has ended");
                     return Outcome::Done;
                 }
-                Run::Failed(failure) => match self.failed(&failure, started, &hidden).await {
-                    Some(pause) => (pause, Cause::Crashed),
-                    None if self.stop.is_cancelled() => return Outcome::Done,
-                    None => return Outcome::GivenUp,
-                },
+                Run::Failed { failure, came_up } => {
+                    match self.failed(&failure, came_up, started, &hidden).await {
+                        Some(pause) => (pause, Cause::Crashed),
+                        None if self.stop.is_cancelled() => return Outcome::Done,
+                        None => return Outcome::GivenUp,
+                    }
+                }
                 Run::Ordered(order) => self.ordered(order).await,
             };
             again = self.pause(pause).await.or(Some(cause));
@@ -217,8 +219,11 @@ impl Keeper {
             tokio::select! {
                 ended = task.join_next() => return match ended {
                     Some(Ok(Ok(ended))) => Run::Ended(ended),
-                    Some(Ok(Err(failure))) => Run::Failed(failure),
-                    Some(Err(_)) | None => Run::Failed(Failure::new("it panicked")),
+                    Some(Ok(Err(failure))) => Run::Failed { failure, came_up: place.is_none() },
+                    Some(Err(_)) | None => {
+                        let failure = Failure::new("it panicked");
+                        Run::Failed { failure, came_up: place.is_none() }
+                    }
                 },
                 Some(order) = self.orders.recv() => break Run::Ordered(order),
                 () = &mut overdue => {
@@ -230,7 +235,7 @@ impl Keeper {
                     if !registered && !self.stop.is_cancelled() {
                         let limit = self.engine.settings.attempt.as_secs();
                         let reason = format!("it did not register within {limit} s");
-                        break Run::Failed(Failure::new(reason));
+                        break Run::Failed { failure: Failure::new(reason), came_up: false };
                     }
                 }
             }
@@ -266,6 +271,7 @@ impl Keeper {
     async fn failed(
         &mut self,
         failure: &Failure,
+        came_up: bool,
         started: Instant,
         hidden: &Hidden,
     ) -> Option<Duration> {
@@ -284,7 +290,7 @@ impl Keeper {
             self.give_up(reason.to_owned(), failure, hidden).await;
             return None;
         }
-        match self.restarts.failed(reason, started, Instant::now()) {
+        match self.restarts.failed(reason, came_up, started, Instant::now()) {
             Next::After(pause) => {
                 let pause_ms = pause.as_millis();
                 warn!(workspace_id = %self.id, reason, pause_ms, "the agent failed; it comes back");

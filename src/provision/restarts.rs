@@ -7,9 +7,10 @@ use tokio::time::Instant;
 /// Pause after the first failure; it doubles up to the longest.
 pub const FIRST_PAUSE: Duration = Duration::from_secs(1);
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// An agent that ran this long begins again at the first pause.
+/// An agent that came up and ran this long begins again at the first pause.
 const PROVEN: Duration = Duration::from_secs(60);
-/// So many equal failures in a row, within [`WINDOW`], are not worth another try.
+/// So many equal failures in a row, within [`WINDOW`] or without ever coming up, are not worth another
+/// try.
 const HOPELESS: usize = 3;
 const WINDOW: Duration = Duration::from_secs(60);
 
@@ -33,16 +34,19 @@ pub struct Restarts {
 }
 
 impl Restarts {
-    /// Decides after a run from `started` to `now` that failed for `reason`.
-    pub fn failed(&mut self, reason: &str, started: Instant, now: Instant) -> Next {
-        if now.duration_since(started) >= PROVEN {
+    /// Decides after a run from `started` to `now` that failed for `reason`. One that never came up
+    /// proves nothing by its length, and may take longer than the window to fail.
+    pub fn failed(&mut self, reason: &str, came_up: bool, started: Instant, now: Instant) -> Next {
+        if came_up && now.duration_since(started) >= PROVEN {
             *self = Self::default();
         }
         if self.reason != reason {
             self.equal.clear();
             reason.clone_into(&mut self.reason);
         }
-        self.equal.retain(|at| now.duration_since(*at) < WINDOW);
+        if came_up {
+            self.equal.retain(|at| now.duration_since(*at) < WINDOW);
+        }
         self.equal.push(now);
         if self.equal.len() >= HOPELESS {
             return Next::GiveUp;
@@ -68,7 +72,7 @@ mod tests {
     #[test]
     fn three_equal_failures_within_a_minute_are_hopeless() {
         let mut restarts = Restarts::default();
-        let mut fail = |at| restarts.failed("no port", second(at), second(at));
+        let mut fail = |at| restarts.failed("no port", true, second(at), second(at));
         assert_eq!(fail(0), Next::After(FIRST_PAUSE));
         assert_eq!(fail(30), Next::After(FIRST_PAUSE * 2));
         assert_eq!(fail(59), Next::GiveUp);
@@ -78,19 +82,28 @@ mod tests {
     fn another_failure_or_a_minute_begins_a_new_row() {
         let mut restarts = Restarts::default();
         for (at, reason) in [(0, "a"), (1, "a"), (2, "b"), (3, "a"), (4, "a"), (62, "b")] {
-            let next = restarts.failed(reason, second(at), second(at));
+            let next = restarts.failed(reason, true, second(at), second(at));
             assert!(matches!(next, Next::After(_)), "{at}");
         }
-        assert!(matches!(restarts.failed("b", second(123), second(123)), Next::After(_)));
+        assert!(matches!(restarts.failed("b", true, second(123), second(123)), Next::After(_)));
     }
 
     #[test]
     fn a_run_of_a_minute_forgives() {
         let mut restarts = Restarts::default();
-        restarts.failed("a", second(0), second(1));
-        restarts.failed("a", second(2), second(3));
-        let next = restarts.failed("a", second(5), second(65));
+        restarts.failed("a", true, second(0), second(1));
+        restarts.failed("a", true, second(2), second(3));
+        let next = restarts.failed("a", true, second(5), second(65));
         assert_eq!(next, Next::After(FIRST_PAUSE));
+    }
+
+    #[test]
+    fn three_that_never_came_up_are_hopeless_however_long_they_took() {
+        let mut restarts = Restarts::default();
+        let mut fail = |from| restarts.failed("silent", false, second(from), second(from + 180));
+        assert_eq!(fail(0), Next::After(FIRST_PAUSE));
+        assert_eq!(fail(181), Next::After(FIRST_PAUSE * 2));
+        assert_eq!(fail(363), Next::GiveUp);
     }
 
     proptest! {
@@ -101,7 +114,7 @@ mod tests {
             for run in 0..runs as u64 {
                 // Never the same reason twice in a row.
                 let reason = if run % 2 == 0 { "a" } else { "b" };
-                let next = restarts.failed(reason, second(run), second(run));
+                let next = restarts.failed(reason, true, second(run), second(run));
                 let Next::After(pause) = next else { panic!("given up") };
                 prop_assert!(pause == (last * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE));
                 last = pause;

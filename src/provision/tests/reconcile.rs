@@ -96,6 +96,31 @@ async fn a_start_that_takes_too_long_fails_and_makes_room() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_never_registers_is_given_up() {
+    let world = World::new(&[]);
+    world.silent.store(true, Ordering::Relaxed);
+    let id = fleet(&world, 1, Status::Provisioning)[0];
+    let (host, work) = {
+        let fake = || Arc::new(Fake(Arc::clone(&world)));
+        let settings = HostSettings {
+            limit: 1,
+            starts_at_once: 1,
+            attempt: SECOND * 180,
+            allow_privileged: false,
+        };
+        Host::new(fake(), fake(), fake(), settings)
+    };
+    tokio::spawn(work.run(CancellationToken::new()));
+    sleep(SECOND * 600).await;
+    assert_eq!(world.count("run"), 3);
+    assert_eq!(world.statuses.lock()[&id], Status::Failed);
+    let given_up = world.given_up.lock().clone();
+    let error = "the agent keeps failing: it did not register within 180 s";
+    assert_eq!((given_up.len(), given_up[0].error.as_str()), (1, error));
+    assert!(host.has_room());
+}
+
+#[tokio::test(start_paused = true)]
 async fn whoever_is_given_up_leaves_its_last_words_without_secrets() {
     let world = World::new(&["no port"; 3]);
     fleet(&world, 1, Status::Provisioning);

@@ -82,7 +82,7 @@ async fn three_equal_crashes_are_given_up_with_nothing_left_running() {
     for _ in 0..3 {
         let started = Instant::now();
         let failure = stage.failure().await;
-        decided.push(restarts.failed(&failure.reason, started, Instant::now()));
+        decided.push(restarts.failed(&failure.reason, true, started, Instant::now()));
     }
     assert!(matches!(decided[..], [Next::After(_), Next::After(_), Next::GiveUp]), "{decided:?}");
     // The last of all requests found no pod.
