@@ -107,7 +107,8 @@ async fn a_restart_shows_provisioning_and_then_the_agent(mode: Mode) {
     });
     assert_eq!(restarted, expected);
     let event = socket.until("WORKSPACE_PROVISIONING", &id, SOON).await;
-    assert_eq!(event["payload"], json!({"name": "Ada", "tier": 3, "runtime": "isomer"}));
+    let expected = json!({"name": "Ada", "tier": 3, "runtime": "isomer", "reason": "restart"});
+    assert_eq!(event["payload"], expected);
     socket.until("WORKSPACE_ONLINE", &id, SOON).await;
     closed(&before).await;
     assert!(is_listening(&online(&admin, &id).await).await);
