@@ -81,9 +81,16 @@ export const orgTemplates = async () =>
 
 export type ImportedOrg = Schemas["ImportedOrg"];
 
-/** Refused with 412 and `missing_env` while secrets are missing, unless forced. */
-export const importOrg = async (dir: string, force: boolean) =>
-  bodyOf(await server.POST("/org/import", { body: { dir, force }, ...within(IMPORT_MS) }));
+/**
+ * Refused with 412 and `missing_env` while secrets are missing, unless forced. With the same key another
+ * try goes on where one ended that was not answered.
+ */
+export const importOrg = async (dir: string, force: boolean, key: string) => {
+  const params = { header: { "idempotency-key": key } };
+  return bodyOf(
+    await server.POST("/org/import", { params, body: { dir, force }, ...within(IMPORT_MS) }),
+  );
+};
 
 const logOf = (id: string) => `/workspaces/${part(id)}/logs`;
 

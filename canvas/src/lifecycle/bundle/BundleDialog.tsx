@@ -44,7 +44,7 @@ export function BundleDialog({ file, parent: first }: Props) {
     setBusy(true);
     setWhy("");
     try {
-      setResult(await importUnder(good.bundle, parent));
+      setResult(await importUnder(good.bundle, parent, (why) => t("bundle_left", { why })));
     } catch (error) {
       setWhy(error instanceof Error ? error.message : String(error));
     } finally {
@@ -105,11 +105,20 @@ async function readFile(file: File): Promise<Read> {
 }
 
 /** An import makes roots: its first workspace is moved then. */
-async function importUnder(bundle: unknown, parent: string | null): Promise<Imported> {
+/** What was made is told, also when it could not be put under its parent: to try again would double it. */
+async function importUnder(
+  bundle: unknown,
+  parent: string | null,
+  left: (why: string) => string,
+): Promise<Imported> {
   const made = await importBundle(bundle);
   if (parent === null || made.status === "failed") return made;
-  await patchWorkspace(made.workspace_id, { parent_id: parent });
-  return made;
+  try {
+    await patchWorkspace(made.workspace_id, { parent_id: parent });
+    return made;
+  } catch (error) {
+    return { ...made, error: left(error instanceof Error ? error.message : String(error)) };
+  }
 }
 
 interface ChooseProps {

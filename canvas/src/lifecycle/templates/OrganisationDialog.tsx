@@ -3,6 +3,7 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { ApiError } from "../../api/http";
+import { newId } from "../../api/ids";
 import {
   type ImportedOrg,
   importOrg,
@@ -25,6 +26,8 @@ export function OrganisationDialog() {
   const listed = useLoad("organisation templates", orgTemplates);
   const secrets = useLoad("names of global secrets", secretNames);
   const [dir, setDir] = useState<string | null>(null);
+  // One key for one wish, however often it has to be said.
+  const [key, setKey] = useState(newId);
   const [busy, setBusy] = useState(false);
   const [why, setWhy] = useState("");
   const [missing, setMissing] = useState<readonly Requirement[]>([]);
@@ -35,7 +38,7 @@ export function OrganisationDialog() {
     setBusy(true);
     setWhy("");
     try {
-      setMade(await importOrg(dir, force));
+      setMade(await importOrg(dir, force, key));
     } catch (error) {
       const lacks = error instanceof ApiError && error.status === 412;
       setMissing(lacks ? requirementsOf(error.body.missing_env) : []);
@@ -80,6 +83,7 @@ export function OrganisationDialog() {
             disabled={busy}
             onChoose={() => {
               setDir(one.dir);
+              setKey(newId());
               setMissing([]);
               setWhy("");
             }}

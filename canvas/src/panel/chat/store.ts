@@ -2,6 +2,7 @@
 
 import { create } from "zustand";
 import { uploadFiles } from "../../api/calls";
+import { newId } from "../../api/ids";
 import * as api from "../../api/talk";
 import type { LiveEvent } from "../../api/types";
 import { gathered, onReturn } from "../../live/again";
@@ -130,12 +131,6 @@ export async function older(id: string): Promise<void> {
 
 const find = (id: string, key: string) => talkOf(id).exchanges.find((one) => one.key === key);
 const knows = (id: string, one: Exchange) => isWhole(find(id, one.key), one);
-
-// Not `randomUUID`: browsers have that only on https and localhost.
-const newId = () =>
-  [...crypto.getRandomValues(new Uint8Array(16))]
-    .map((byte) => byte.toString(16).padStart(2, "0"))
-    .join("");
 
 /**
  * Uploads files and sends them with a message. What goes wrong with the message becomes part of the
