@@ -6,11 +6,16 @@ use isomer_actors::chain_of;
 use isomer_actors::domain::ids::WorkspaceId;
 use tracing::warn;
 
+use crate::http::gates::Actor;
 use crate::http::state::App;
 use crate::keys::secrets::MAX_DEPENDENTS;
 
-/// A secret of a workspace was set or deleted.
-pub fn workspace(app: &App, id: WorkspaceId) {
+/// A secret of a workspace was set or deleted. Its own agent is not started anew for what it did
+/// itself: it knows, and one that keeps a secret at every start would start for ever.
+pub fn workspace(app: &App, id: WorkspaceId, by: &Actor) {
+    if matches!(by, Actor::Own(_)) {
+        return;
+    }
     if app.directory.glimpse(id).is_some_and(|known| known.hosted) {
         app.host.refresh(vec![id]);
     }

@@ -81,7 +81,7 @@ pub async fn set(
     if model.is_empty() {
         let cleared = app.secrets.delete(scope, MODEL, &actor.name()).await;
         cleared.map_err(|error| failed(error, "failed to clear model"))?;
-        changes::workspace(&app, id);
+        changes::workspace(&app, id, &actor);
         return Ok(ok(&json!({"status": "cleared"})));
     }
     if let Some(reason) = refused_value(&model) {
@@ -92,6 +92,6 @@ pub async fn set(
         .set(scope, MODEL, &value, &actor.name())
         .await
         .map_err(|error| failed(error, "failed to save model"))?;
-    changes::workspace(&app, id);
+    changes::workspace(&app, id, &actor);
     Ok(ok(&json!({"model": model, "status": "saved"})))
 }

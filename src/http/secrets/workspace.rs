@@ -104,7 +104,7 @@ pub async fn set(
         .set(scope, &key, &value, &actor.name())
         .await
         .map_err(|error| failed(error, "failed to encrypt secret"))?;
-    changes::workspace(&app, id);
+    changes::workspace(&app, id, &actor);
     Ok(ok(&json!({"key": key, "status": "saved"})))
 }
 
@@ -153,7 +153,7 @@ pub async fn remove(
     let deleted = app.secrets.delete(Scope::Workspace(id.0), &key, &actor.name()).await;
     match deleted.map_err(|error| failed(error, "failed to delete secret"))? {
         true => {
-            changes::workspace(&app, id);
+            changes::workspace(&app, id, &actor);
             Ok(ok(&json!({"key": key, "status": "deleted"})))
         }
         false => Err(ApiError::not_found("secret not found")),
