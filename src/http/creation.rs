@@ -163,17 +163,6 @@ pub async fn unfurnish(app: &App, ids: Vec<WorkspaceId>) {
     }
 }
 
-/// Notes that workspaces have their rows: their files stay. What is not noted is at the next start.
-pub async fn settle(app: &App, ids: Vec<WorkspaceId>) {
-    let data_dir = app.config.data_dir.clone();
-    let settled = blocking(move || {
-        ids.iter().try_for_each(|id| home::settle(&data_dir, *id)).map_err(FolderError::Disk)
-    });
-    if let Err(error) = settled.await {
-        warn!(error = %chain_of(&error), "marks of new workspaces are left until the next start");
-    }
-}
-
 /// Creates workspaces, parents before children, and returns what became of each, in order.
 /// What begins is finished, also when the caller goes away.
 pub async fn create_all(app: &App, newcomers: Vec<Newcomer>) -> Vec<Creation> {
@@ -193,9 +182,6 @@ async fn carry_out(app: &App, newcomers: Vec<Newcomer>) -> Vec<Creation> {
     for chunk in &mut chunks {
         let planned: Vec<_> = chunk.iter().map(|newcomer| newcomer.planned.clone()).collect();
         let outcome = created(app, &planned).await;
-        if outcome == Creation::Done {
-            settle(app, planned.iter().map(|planned| planned.new.id).collect()).await;
-        }
         outcomes.extend(vec![outcome.clone(); chunk.len()]);
         if outcome != Creation::Done {
             break;
