@@ -181,7 +181,7 @@ impl Folder {
         for (path, content) in files.iter() {
             self.write_new(path, content)?;
         }
-        Ok(rustix::fs::fsync(&*self.0)?)
+        self.sync()
     }
 
     /// Writes one new file beneath, and the folders that it needs.
@@ -207,6 +207,14 @@ impl Folder {
         file.write_all(content).map_err(FolderError::Disk)?;
         file.sync_all().map_err(FolderError::Disk)?;
         if folders.is_empty() { Ok(()) } else { Ok(rustix::fs::fsync(&*at.0)?) }
+    }
+
+    /// Returns once the entries of this folder are on the disk.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn sync(&self) -> Result<(), FolderError> {
+        Ok(rustix::fs::fsync(&*self.0)?)
     }
 
     /// Creates a folder in it that is not there yet.

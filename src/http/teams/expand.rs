@@ -115,7 +115,10 @@ async fn expanded(
         let planned: Vec<_> = newcomers.into_iter().map(|newcomer| newcomer.planned).collect();
         let created = app.directory.create_together(&planned, Some(Beside { row, draft })).await;
         match created {
-            Ok(true) => return Ok(children),
+            Ok(true) => {
+                creation::settle(app, ids).await;
+                return Ok(children);
+            }
             // Files of what may have been created stay: the next start decides.
             Err(error @ RuntimeError::Unknown) => return Err(error.into()),
             Ok(false) => creation::unfurnish(app, ids).await,

@@ -12,7 +12,11 @@ use super::{NOBODY, configs, furnished, text};
 use crate::in_both_modes;
 use crate::support::{Mode, SOON, Server, eventually};
 
-in_both_modes!(an_import_that_was_cut_goes_on, a_cut_import_with_agents_ends_online);
+in_both_modes!(
+    an_import_that_was_cut_goes_on,
+    a_cut_import_with_agents_ends_online,
+    files_outlive_a_database_that_does_not_know_them,
+);
 
 /// Kills the server once so many workspaces have files; returns whether the import was answered.
 async fn cut(server: &mut Server, body: &Value, furnished_first: usize) -> bool {
@@ -64,6 +68,38 @@ async fn an_import_that_was_cut_goes_on(mode: Mode) {
     server.stop();
     let (status, said) = server.verify();
     assert!(status.success(), "{said}");
+}
+
+async fn files_outlive_a_database_that_does_not_know_them(mode: Mode) {
+    let mut server = Server::with(mode, &[NOBODY]).await;
+    let admin = server.admin();
+    let lead = admin.create(json!({"name": "Team Lead", "template": "team-lead"})).await;
+    admin.post(&format!("/workspaces/{lead}/expand"), json!({})).await.expect(200);
+    let bundle = admin.get(&format!("/bundles/export/{lead}")).await.expect(200);
+    admin.post("/bundles/import", bundle).await.expect(201);
+    let template = json!({"template": company(3)});
+    let bytes = template.to_string().into_bytes();
+    let headers = [("idempotency-key", "twice")];
+    let sent = admin.try_send(Method::POST, "/org/import", Some(bytes.clone()), &headers).await;
+    sent.unwrap().expect(201);
+    let there: BTreeSet<String> = furnished(&server).into_iter().collect();
+    assert_eq!(there.len(), 11);
+    // As after the restore of a copy that was taken before all of them.
+    server.kill();
+    server.forget_database().await;
+    server.restart();
+    let admin = server.admin();
+    assert_eq!(admin.get("/workspaces").await.expect(200), json!([]));
+    let left: BTreeSet<String> = furnished(&server).into_iter().collect();
+    assert_eq!(left, there);
+    // The ids of a repeated import are the same: it must not write over them.
+    let sent = admin.try_send(Method::POST, "/org/import", Some(bytes), &headers).await;
+    let told = sent.unwrap().expect(207);
+    let reason = told["error"].as_str().unwrap();
+    assert!(reason.contains("it exists already"), "{told}");
+    for id in &there {
+        assert!(configs(&server, id).join("config.yaml").exists());
+    }
 }
 
 async fn a_cut_import_with_agents_ends_online(mode: Mode) {
