@@ -115,6 +115,23 @@ pub fn read(
     }
 }
 
+/// Reads one file of a workspace as text; `None` when there is none.
+///
+/// # Errors
+/// `TooLarge` above `most` bytes, `NotAFile`, or what the system says.
+pub fn text(
+    data_dir: &Path,
+    id: WorkspaceId,
+    path: &str,
+    most: usize,
+) -> Result<Option<String>, FolderError> {
+    let read = Folder::open(&Folders::of(data_dir, id).configs);
+    match read.and_then(|folder| folder.read_text(path, most)) {
+        Err(FolderError::Missing) => Ok(None),
+        read => read.map(Some),
+    }
+}
+
 /// Adds a file to a workspace.
 ///
 /// # Errors

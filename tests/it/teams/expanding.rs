@@ -153,6 +153,23 @@ async fn a_bad_description_creates_nothing(mode: Mode) {
     agent.post(&path, json!({})).await.expect(400);
     let expanded = admin.post(&path, json!({})).await.expect(200);
     assert_eq!(expanded["children"][0]["name"], "Member");
+    // What the agent makes of it is told, and read to no end.
+    let file = configs(&server, &id).join("config.yaml");
+    let told = async |why: &str| {
+        let bad = admin.post(&path, json!({})).await.expect(400);
+        assert_eq!(
+            (&bad["error"], &bad["field"]),
+            (&json!("failed to parse config"), &json!("config.yaml"))
+        );
+        assert!(bad["reason"].as_str().unwrap().contains(why), "{bad}");
+    };
+    std::fs::write(&file, format!("name: {}", "x".repeat(1 << 20))).unwrap();
+    told("larger than is read").await;
+    std::fs::write(&file, "name: [").unwrap();
+    told("").await;
+    std::fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink("/etc/hostname", &file).unwrap();
+    told("not a plain file").await;
     let refused = |reply: Value| reply["error"].as_str().unwrap().to_owned();
     assert_eq!(refused(expand("Nothing").await.expect(400)), "no config found for workspace");
     let empty = refused(expand("Alone").await.expect(400));
