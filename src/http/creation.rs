@@ -25,6 +25,8 @@ use crate::templates::{Files, FolderError, Templates, blocking, home};
 const CHUNK: usize = 256;
 /// Workspaces whose files are written at the same time: most of it is waiting for the disk.
 const WRITING: usize = 8;
+/// Files of all workspaces that are created at once, in bytes: they are in memory until they are written.
+pub const MAX_BYTES: usize = 256 << 20;
 /// The runtime of workspaces that name none (contract 06 §3.3, §4.4).
 pub const DEFAULT_RUNTIME: &str = "langgraph";
 

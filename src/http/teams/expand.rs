@@ -221,6 +221,7 @@ fn described(
     }
     let mut members = Vec::new();
     let mut names = HashSet::new();
+    let mut bytes = 0;
     for (place, member) in config.sub_workspaces.into_iter().enumerate() {
         if let Err(reason) = acceptable(&member, &mut names) {
             return Ok(Some(Err(Wrong::Member { place, reason })));
@@ -239,6 +240,11 @@ fn described(
             model: "",
         };
         let files = creation::files_for(templates, files, &subject)?;
+        bytes += files.bytes();
+        if bytes > creation::MAX_BYTES {
+            let reason = "the files of all members would have more than 256 MiB".to_owned();
+            return Ok(Some(Err(Wrong::Member { place, reason })));
+        }
         members.push((member, Arc::new(files)));
     }
     Ok(Some(Ok(members)))

@@ -137,7 +137,7 @@ async fn members_hand_over_before_they_go(mode: Mode) {
 }
 
 async fn a_bad_description_creates_nothing(mode: Mode) {
-    let Teams { server, _place } = teams(mode).await;
+    let Teams { server, _place: place } = teams(mode).await;
     let admin = server.admin();
     let expand = async |name: &str| {
         let id = admin.create(json!({"name": name})).await;
@@ -176,7 +176,21 @@ async fn a_bad_description_creates_nothing(mode: Mode) {
     assert_eq!(empty, "workspace has no sub_workspaces defined in config");
     let bad = expand("Bad").await.expect(400);
     assert_eq!(bad["field"], "sub_workspaces[0]", "{bad}");
+    // Nine as large as templates may be are more than is held in memory.
+    let root = place.path().join("templates");
+    let members: Vec<_> = (0..9).map(|n| format!("{{config: big, name: M{n}}}")).collect();
+    write(
+        &root.join("many/config.yaml"),
+        &format!("name: Many\nsub_workspaces: [{}]\n", members.join(", ")),
+    );
+    write(&root.join("big/config.yaml"), "name: Big\n");
+    for file in 0..6 {
+        let file = std::fs::File::create(root.join(format!("big/{file}.md"))).unwrap();
+        file.set_len(5 << 20).unwrap();
+    }
+    let many = expand("Many").await.expect(400);
+    assert_eq!(many["field"], "sub_workspaces[8]", "{many}");
     let unknown = uuid::Uuid::new_v4();
     admin.post(&format!("/workspaces/{unknown}/expand"), json!({})).await.expect(404);
-    assert_eq!(admin.get("/workspaces").await.expect(200).as_array().unwrap().len(), 5);
+    assert_eq!(admin.get("/workspaces").await.expect(200).as_array().unwrap().len(), 6);
 }
