@@ -350,8 +350,8 @@ async fn chat_files(config: &Config, directory: &Directory) -> Result<ChatFiles,
     ChatFiles::open(&config.data_dir, config.chat_files_limit, exists).await
 }
 
-/// Deletes the files of workspaces that never came to be, or were purged. Nothing is being created
-/// yet. What cannot be deleted harms nobody.
+/// Deletes the files of workspaces whose creation, or whose purge, was cut short. Nothing is being
+/// created yet. What cannot be deleted harms nobody.
 async fn sweep_homes(config: &Config, directory: &Directory) {
     let (data_dir, directory) = (config.data_dir.clone(), directory.clone());
     let exists = move |id| directory.glimpse(id).is_some();
@@ -360,9 +360,11 @@ async fn sweep_homes(config: &Config, directory: &Directory) {
     });
     match swept.await {
         Ok(0) => {}
-        Ok(count) => info!(count, "files without a workspace were deleted"),
+        Ok(count) => {
+            info!(count, "files of workspaces that never came to be, or were purged, were deleted")
+        }
         Err(error) => {
-            warn!(error = %isomer_actors::chain_of(&error), "files without a workspace are left")
+            warn!(error = %isomer_actors::chain_of(&error), "files of workspaces that never came to be, or were purged, are left")
         }
     }
 }

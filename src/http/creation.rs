@@ -1,7 +1,8 @@
 //! Creating workspaces with their files: what a team, a bundle and an organisation have in common.
 //!
-//! Files come first, then rows, each chunk of them in one transaction. A server that is killed in
-//! between leaves whole workspaces and files without one, which the next start sweeps.
+//! Files come first, marked as uncommitted, then rows, each chunk of them in one transaction. A server
+//! that is killed in between leaves whole workspaces and marked files without one, which the next
+//! start sweeps.
 
 use std::sync::Arc;
 
@@ -24,6 +25,8 @@ use crate::templates::{Files, FolderError, Templates, blocking, home};
 const CHUNK: usize = 256;
 /// Workspaces whose files are written at the same time: most of it is waiting for the disk.
 const WRITING: usize = 8;
+/// Files of all workspaces that are created at once, in bytes: they are in memory until they are written.
+pub const MAX_BYTES: usize = 256 << 20;
 /// The runtime of workspaces that name none (contract 06 §3.3, §4.4).
 pub const DEFAULT_RUNTIME: &str = "langgraph";
 
@@ -135,11 +138,7 @@ pub async fn furnish(app: &App, newcomers: &[Newcomer]) -> Result<(), FolderErro
     let ids: Vec<_> = fresh.iter().map(|(id, _)| *id).collect();
     let write = |(id, files): (WorkspaceId, Arc<Files>)| {
         let data_dir = app.config.data_dir.clone();
-        blocking(move || {
-            // What an earlier try left behind has no row.
-            home::clear(&data_dir, id).map_err(FolderError::Disk)?;
-            home::furnish(&data_dir, id, &files)
-        })
+        blocking(move || home::furnish(&data_dir, id, &files))
     };
     // All are waited for, also after a failure: what is still written could not be taken away.
     let written: Vec<_> = stream::iter(fresh).map(write).buffer_unordered(WRITING).collect().await;
@@ -156,10 +155,46 @@ pub async fn unfurnish(app: &App, ids: Vec<WorkspaceId>) {
     let ids: Vec<_> = ids.into_iter().filter(|id| app.directory.glimpse(*id).is_none()).collect();
     let data_dir = app.config.data_dir.clone();
     let cleared = blocking(move || {
-        ids.iter().try_for_each(|id| home::clear(&data_dir, *id)).map_err(FolderError::Disk)
+        let discard = |id: &WorkspaceId| home::discard(&data_dir, *id).map(|_| ());
+        ids.iter().try_for_each(discard).map_err(FolderError::Disk)
     });
     if let Err(error) = cleared.await {
         warn!(error = %chain_of(&error), "files of workspaces that did not come to be are left");
+    }
+}
+
+/// Says that workspaces are about to be purged: what a kill leaves of their files, the next start
+/// deletes.
+pub async fn unsettle(app: &App, ids: Vec<WorkspaceId>) {
+    if ids.is_empty() {
+        return;
+    }
+    let data_dir = app.config.data_dir.clone();
+    let marked = blocking(move || {
+        for id in ids {
+            if home::has_files(&data_dir, id).map_err(FolderError::Disk)? {
+                home::mark(&data_dir, id)?;
+            }
+        }
+        Ok(())
+    });
+    if let Err(error) = marked.await {
+        warn!(error = %chain_of(&error), "files of workspaces could not be marked");
+    }
+}
+
+/// Says that workspaces exist, so that nothing takes their files away, or that they have none left.
+pub async fn settle(app: &App, ids: Vec<WorkspaceId>) {
+    if ids.is_empty() {
+        return;
+    }
+    let data_dir = app.config.data_dir.clone();
+    let settled = blocking(move || {
+        ids.iter().try_for_each(|id| home::settle(&data_dir, *id)).map_err(FolderError::Disk)
+    });
+    if let Err(error) = settled.await {
+        // The next start does it.
+        warn!(error = %chain_of(&error), "workspaces are still marked as uncommitted");
     }
 }
 
@@ -182,6 +217,9 @@ async fn carry_out(app: &App, newcomers: Vec<Newcomer>) -> Vec<Creation> {
     for chunk in &mut chunks {
         let planned: Vec<_> = chunk.iter().map(|newcomer| newcomer.planned.clone()).collect();
         let outcome = created(app, &planned).await;
+        if outcome == Creation::Done {
+            settle(app, planned.iter().map(|planned| planned.new.id).collect()).await;
+        }
         outcomes.extend(vec![outcome.clone(); chunk.len()]);
         if outcome != Creation::Done {
             break;

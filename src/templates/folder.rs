@@ -1,4 +1,4 @@
-//! A folder on the disk, and what lies beneath it: opened part by part, never through a link.
+//! A folder on the disk, and what lies beneath it: opened without following a link.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -10,6 +10,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::files::{BadPath, Files, check_path};
+use crate::beneath::{self, A_FOLDER};
 
 /// Files of one template or workspace that are read at most, their bytes together, and one's.
 pub const MAX_FILES: usize = 2_000;
@@ -19,8 +20,6 @@ pub const MAX_FILE_BYTES: usize = 5 << 20;
 const MAX_ENTRIES: usize = 4_096;
 /// Deepest that folders are walked.
 const MAX_DEPTH: usize = 16;
-const A_FOLDER: OFlags =
-    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// Why files are not had, or not written.
 #[derive(Debug, thiserror::Error)]
@@ -82,11 +81,7 @@ impl Folder {
     /// `Missing`, `NotAFile` for anything else, links above all.
     pub fn beneath(&self, path: &str) -> Result<Self, FolderError> {
         check_path(path)?;
-        let mut at = Arc::clone(&self.0);
-        for part in path.split('/') {
-            at = Arc::new(rustix::fs::openat(&*at, part, A_FOLDER, Mode::empty())?);
-        }
-        Ok(Self(at))
+        Ok(Self(Arc::new(beneath::open(&*self.0, path, A_FOLDER, Mode::empty())?)))
     }
 
     /// Reads a file beneath.
@@ -95,10 +90,9 @@ impl Folder {
     /// [`FolderError`]; `TooLarge` above `most` bytes.
     pub fn read(&self, path: &str, most: usize) -> Result<Vec<u8>, FolderError> {
         check_path(path)?;
-        let (folder, name) = self.parent_of(path)?;
         // A pipe would be waited for.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&*folder.0, name, flags, Mode::empty())?;
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK;
+        let file = beneath::open(&*self.0, path, flags, Mode::empty())?;
         let stat = rustix::fs::fstat(&file)?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(FolderError::NotAFile);
@@ -181,7 +175,7 @@ impl Folder {
         for (path, content) in files.iter() {
             self.write_new(path, content)?;
         }
-        Ok(rustix::fs::fsync(&*self.0)?)
+        self.sync()
     }
 
     /// Writes one new file beneath, and the folders that it needs.
@@ -209,6 +203,14 @@ impl Folder {
         if folders.is_empty() { Ok(()) } else { Ok(rustix::fs::fsync(&*at.0)?) }
     }
 
+    /// Returns once the entries of this folder are on the disk.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn sync(&self) -> Result<(), FolderError> {
+        Ok(rustix::fs::fsync(&*self.0)?)
+    }
+
     /// Creates a folder in it that is not there yet.
     ///
     /// # Errors
@@ -232,13 +234,6 @@ impl Folder {
         // Between the look and this another may have come: a folder that is not empty is not replaced.
         rustix::fs::renameat(&*self.0, from, &*self.0, to)?;
         Ok(rustix::fs::fsync(&*self.0)?)
-    }
-
-    fn parent_of<'a>(&self, path: &'a str) -> Result<(Self, &'a str), FolderError> {
-        match path.rsplit_once('/') {
-            Some((folders, name)) => Ok((self.beneath(folders)?, name)),
-            None => Ok((self.clone(), path)),
-        }
     }
 
     /// Names that are not UTF-8 are not ours.

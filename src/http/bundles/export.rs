@@ -64,11 +64,16 @@ pub async fn bundle(app: &App, id: WorkspaceId, actor: &str) -> Result<Bundle, A
     }
     let mut redactor = values(app, &ids, actor).await?;
     let files = read(app, ids).await?;
-    let mut bundle = assembled(app, id, &views, &files);
-    // What is said of a text goes through the same sieve as the text.
-    redactor.clean(&mut bundle);
-    bundle.redacted = redactor.found.into_iter().collect();
-    Ok(bundle)
+    let app = app.clone();
+    // Many secrets in much text take their time.
+    let cleaning = tokio::task::spawn_blocking(move || {
+        let mut bundle = assembled(&app, id, &views, &files);
+        // What is said of a text goes through the same sieve as the text.
+        redactor.clean(&mut bundle);
+        bundle.redacted = redactor.found.into_iter().collect();
+        bundle
+    });
+    cleaning.await.map_err(|_| ApiError::unavailable())
 }
 
 /// Returns the ids of a workspace and of everything below it.
@@ -91,12 +96,12 @@ fn whole(app: &App, id: WorkspaceId) -> Result<Vec<WorkspaceId>, ApiError> {
 /// Gathers the values of all secrets that any of the workspaces has, the global ones among them
 /// also where a workspace overrides them.
 async fn values(app: &App, ids: &[WorkspaceId], actor: &str) -> Result<Redactor, ApiError> {
-    let mut redactor = Redactor::default();
+    let mut values = Vec::new();
     let failed = |error| secrets::failed(error, SECRETS);
     for meta in app.secrets.list(Scope::Global).await.map_err(failed)? {
         let value = app.secrets.get(Scope::Global, &meta.key, actor).await.map_err(failed)?;
         if let Some(value) = value {
-            redactor.add(&BTreeMap::from([(meta.key, value)]));
+            values.push((meta.key, value));
         }
     }
     for id in ids {
@@ -112,9 +117,10 @@ async fn values(app: &App, ids: &[WorkspaceId], actor: &str) -> Result<Redactor,
                         .field("secrets", format!("these do not open: {}", keys.join(", "))));
                 }
             };
-        redactor.add(&opened);
+        values.extend(opened);
     }
-    Ok(redactor)
+    let building = tokio::task::spawn_blocking(move || Redactor::new(&values));
+    building.await.map_err(|_| ApiError::unavailable())
 }
 
 async fn read(app: &App, ids: Vec<WorkspaceId>) -> Result<HashMap<WorkspaceId, Files>, ApiError> {

@@ -1,6 +1,6 @@
 //! Taking the values of secrets out of what is handed out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,7 +17,6 @@ const ANYWHERE: usize = 4;
 const A_LINE: usize = 8;
 
 /// The values that must not be seen, in every form in which they are written.
-#[derive(Default)]
 pub struct Redactor {
     /// Longest first, so that no part of one is left.
     needles: Vec<(Zeroizing<String>, String)>,
@@ -31,17 +30,16 @@ impl std::fmt::Debug for Redactor {
 }
 
 impl Redactor {
-    /// Adds secrets by name.
-    pub fn add(&mut self, secrets: &BTreeMap<String, SecretString>) {
-        for (name, value) in secrets {
-            for form in forms(value.expose_secret()) {
-                let known = self.needles.iter().any(|(needle, _)| *needle == form);
-                if !known {
-                    self.needles.push((form, name.clone()));
-                }
-            }
-        }
-        self.needles.sort_by_key(|(needle, _)| std::cmp::Reverse(needle.len()));
+    /// Looks for all these secrets, which have names. A value that several have is the first's.
+    pub fn new(secrets: &[(String, SecretString)]) -> Self {
+        let forms_of = |(name, value): &(String, SecretString)| {
+            let forms = forms(value.expose_secret()).into_iter();
+            forms.map(|form| (form, name.clone())).collect::<Vec<_>>()
+        };
+        let mut needles: Vec<_> = secrets.iter().flat_map(forms_of).collect();
+        needles.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        needles.dedup_by(|(later, _), (first, _)| later == first);
+        Self { needles, found: BTreeSet::new() }
     }
 
     /// Replaces every value in a bundle and what is below it.
@@ -167,8 +165,8 @@ mod tests {
     use super::*;
 
     fn cleaned(secret: &str, text: &str) -> String {
-        let mut redactor = Redactor::default();
-        redactor.add(&BTreeMap::from([("KEY".to_owned(), SecretString::from(secret.to_owned()))]));
+        let mut redactor =
+            Redactor::new(&[("KEY".to_owned(), SecretString::from(secret.to_owned()))]);
         let mut text = text.to_owned();
         redactor.text(&mut text);
         text
@@ -194,6 +192,14 @@ mod tests {
         let encoded = STANDARD.encode("sk-12345");
         assert!(!cleaned("sk-12345", &encoded).contains(&encoded));
         assert_eq!(cleaned("a", "a banana: a"), "[REDACTED:KEY] banana: [REDACTED:KEY]");
+    }
+
+    #[test]
+    fn a_value_with_two_names_is_the_firsts() {
+        let [first, other] = ["GLOBAL", "OWN"].map(|name| (name.to_owned(), "sk-12345".into()));
+        let mut text = "sk-12345".to_owned();
+        Redactor::new(&[first, other]).text(&mut text);
+        assert_eq!(text, "[REDACTED:GLOBAL]");
     }
 
     proptest! {

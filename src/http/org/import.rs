@@ -244,6 +244,7 @@ async fn planned(
             ids: &ids,
             drafted: Vec::new(),
             skipped: Vec::new(),
+            bytes: 0,
         };
         planner.plan().map(|()| (planner.drafted, planner.skipped))
     });

@@ -96,6 +96,8 @@ pub struct Planner<'a> {
     pub ids: &'a Ids,
     pub drafted: Vec<Drafted>,
     pub skipped: Vec<Skipped>,
+    /// What the files of all drafted have together.
+    pub bytes: usize,
 }
 
 /// Why there is no plan: a field, or the disk.
@@ -175,6 +177,11 @@ impl Planner<'_> {
             EXTERNAL.clone_into(&mut new.runtime);
         } else {
             files = self.files(node, dir.as_ref(), &runtime, tier, field)?;
+            self.bytes += files.bytes();
+            if self.bytes > creation::MAX_BYTES {
+                let why = "the files of all workspaces would have more than 256 MiB";
+                return Err(BadInput::new(field, why).into());
+            }
             secrets = self.secrets(node, variables);
         }
         self.skip(node);

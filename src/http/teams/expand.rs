@@ -27,7 +27,7 @@ use crate::http::state::App;
 use crate::http::workspaces::check_texts;
 use crate::templates::config::{FILE, SubWorkspace, TemplateConfig, runtime_of};
 use crate::templates::generate::Subject;
-use crate::templates::{Files, FolderError, Templates, blocking, check_path, home};
+use crate::templates::{Files, FolderError, Templates, blocking, check_path, home, yaml};
 
 /// Members of one team at most.
 const MAX_MEMBERS: usize = 256;
@@ -115,7 +115,10 @@ async fn expanded(
         let planned: Vec<_> = newcomers.into_iter().map(|newcomer| newcomer.planned).collect();
         let created = app.directory.create_together(&planned, Some(Beside { row, draft })).await;
         match created {
-            Ok(true) => return Ok(children),
+            Ok(true) => {
+                creation::settle(app, ids).await;
+                return Ok(children);
+            }
             // Files of what may have been created stay: the next start decides.
             Err(error @ RuntimeError::Unknown) => return Err(error.into()),
             Ok(false) => creation::unfurnish(app, ids).await,
@@ -159,8 +162,13 @@ async fn members(
 #[derive(Debug)]
 enum Wrong {
     NotParsed(String),
+    /// The workspace's own file, which whoever uses it can mend.
+    Own(String),
     Empty,
-    Member { place: usize, reason: String },
+    Member {
+        place: usize,
+        reason: String,
+    },
 }
 
 impl Wrong {
@@ -169,6 +177,7 @@ impl Wrong {
             Self::NotParsed(reason) => {
                 ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, BAD_CONFIG).field(FILE, reason)
             }
+            Self::Own(reason) => ApiError::bad_request(BAD_CONFIG).field(FILE, reason),
             Self::Empty => {
                 ApiError::bad_request("workspace has no sub_workspaces defined in config")
             }
@@ -189,14 +198,19 @@ fn described(
 ) -> Result<Described, FolderError> {
     let found = templates.find(&lead.name)?;
     let is_own = found.is_none();
-    let files = match (found, own) {
-        (Some(id), _) => templates.files(&id)?,
-        (None, Some(data_dir)) => Some(home::read(data_dir, lead.id, &|path| path == FILE)?),
+    let text = match (found, own) {
+        (Some(id), _) => templates.files(&id)?.and_then(|files| files.text(FILE)),
+        (None, Some(data_dir)) => match home::text(data_dir, lead.id, FILE, yaml::MAX_BYTES) {
+            Err(error @ FolderError::Disk(_)) => return Err(error),
+            Err(error) => return Ok(Some(Err(Wrong::Own(error.to_string())))),
+            Ok(text) => text,
+        },
         (None, None) => None,
     };
-    let Some(text) = files.and_then(|files| files.text(FILE)) else { return Ok(None) };
+    let Some(text) = text else { return Ok(None) };
     let config = match TemplateConfig::parse(&text) {
         Ok(config) => config,
+        Err(reason) if is_own => return Ok(Some(Err(Wrong::Own(reason)))),
         Err(reason) => return Ok(Some(Err(Wrong::NotParsed(reason)))),
     };
     if config.sub_workspaces.is_empty() && is_own {
@@ -207,6 +221,7 @@ fn described(
     }
     let mut members = Vec::new();
     let mut names = HashSet::new();
+    let mut bytes = 0;
     for (place, member) in config.sub_workspaces.into_iter().enumerate() {
         if let Err(reason) = acceptable(&member, &mut names) {
             return Ok(Some(Err(Wrong::Member { place, reason })));
@@ -225,6 +240,11 @@ fn described(
             model: "",
         };
         let files = creation::files_for(templates, files, &subject)?;
+        bytes += files.bytes();
+        if bytes > creation::MAX_BYTES {
+            let reason = "the files of all members would have more than 256 MiB".to_owned();
+            return Ok(Some(Err(Wrong::Member { place, reason })));
+        }
         members.push((member, Arc::new(files)));
     }
     Ok(Some(Ok(members)))

@@ -135,7 +135,7 @@ async fn create_provisioned(
     let id = new.id;
     furnish(app, &new, template, model).await?;
     match app.directory.create(new).await {
-        Ok(_) => {}
+        Ok(_) => creation::settle(app, vec![id]).await,
         // It may exist: its files stay, and the next start decides.
         Err(error @ RuntimeError::Unknown) => return Err(error.into()),
         Err(error) => {

@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use isomer_actors::api::{Removal, RemoveOptions};
+use isomer_actors::api::{Removal, RemoveOptions, RuntimeError};
 use isomer_actors::domain::ids::WorkspaceId;
 use isomer_actors::ports::{ListQuery, WorkspaceView};
 use serde::Deserialize;
@@ -10,6 +10,7 @@ use tracing::warn;
 use utoipa::IntoParams;
 
 use super::schema::{Child, ConfirmationRequired, Removed, RemovedAs};
+use crate::http::creation;
 use crate::http::error::{Answer, ApiError, json_response, ok};
 use crate::http::gates::{Caller, workspace_id};
 use crate::http::openapi::schema::ErrorBody;
@@ -58,12 +59,20 @@ pub async fn delete(
     let id = workspace_id(&id)?;
     let purge = options.purge.as_deref() == Some("true");
     let confirm = options.confirm.as_deref() == Some("true");
-    let below = if purge { app.directory.descendants(id) } else { Vec::new() };
-    match app.directory.remove(id, RemoveOptions { confirm, purge }).await? {
+    let gone = match purge {
+        true => app.directory.descendants(id).into_iter().chain([id]).collect(),
+        false => Vec::new(),
+    };
+    creation::unsettle(&app, gone.clone()).await;
+    let removal = app.directory.remove(id, RemoveOptions { confirm, purge }).await;
+    if !matches!(removal, Ok(Removal::Removed { .. }) | Err(RuntimeError::Unknown)) {
+        creation::settle(&app, gone.clone()).await;
+    }
+    match removal? {
         Removal::Removed { cascade_deleted } => {
             app.secrets.forget_gone(|id| app.directory.glimpse(WorkspaceId(id)).is_some());
             if purge {
-                forget_files(&app, below.into_iter().chain([id]).collect());
+                forget_files(&app, gone);
             }
             let status = if purge { RemovedAs::Purged } else { RemovedAs::Removed };
             Ok(ok(&Removed { cascade_deleted, status }))
@@ -75,15 +84,18 @@ pub async fn delete(
 /// The workspace is gone already, so nobody waits for its files; the next start deletes what is
 /// left of them.
 fn forget_files(app: &App, gone: Vec<WorkspaceId>) {
-    let (chat, files, directory) =
-        (app.chat_files.clone(), app.files.clone(), app.directory.clone());
-    let exists = move |id| directory.glimpse(id).is_some();
+    let app = app.clone();
     tokio::spawn(async move {
-        let gone = gone.into_iter().filter(|id| !exists(*id)).collect();
-        if let Err(error) = files.forget(gone).await {
-            warn!(error = %isomer_actors::chain_of(&error), "files of a purged workspace are left");
+        let directory = app.directory.clone();
+        let exists = move |id| directory.glimpse(id).is_some();
+        let gone: Vec<_> = gone.into_iter().filter(|id| !exists(*id)).collect();
+        match app.files.forget(gone.clone()).await {
+            Ok(()) => creation::settle(&app, gone).await,
+            Err(error) => {
+                warn!(error = %isomer_actors::chain_of(&error), "files of a purged workspace are left");
+            }
         }
-        if let Err(error) = chat.sweep(exists).await {
+        if let Err(error) = app.chat_files.sweep(exists).await {
             warn!(error = %isomer_actors::chain_of(&error), "files of a purged workspace are left");
         }
     });

@@ -138,10 +138,15 @@ async fn a_purge_takes_the_folders_along(mode: Mode) {
     // What belongs to another database is not touched.
     let foreign = folder(&server, "11111111-1111-4111-8111-111111111111", "configs");
     std::fs::create_dir_all(&foreign).unwrap();
+    let marked = || std::fs::read_dir(server.files("").join("../uncommitted")).unwrap().count();
+    admin.delete(&format!("/workspaces/{id}?purge=true")).await.expect(409);
+    assert_eq!(marked(), 0, "it was asked, not purged");
     let purge = format!("/workspaces/{id}?confirm=true&purge=true");
     admin.delete(&purge).await.expect(200);
     let left = |id: &str| folder(&server, id, "configs").parent().unwrap().exists();
-    eventually("deleted folders", SOON, || async { (!left(&id) && !left(&child)).then_some(()) })
-        .await;
+    eventually("deleted folders", SOON, || async {
+        (!left(&id) && !left(&child) && marked() == 0).then_some(())
+    })
+    .await;
     assert!(left(&other) && foreign.is_dir());
 }

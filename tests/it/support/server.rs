@@ -214,6 +214,24 @@ impl Server {
         }
     }
 
+    /// Puts an empty database in the place of the server's, which must not run.
+    pub async fn forget_database(&mut self) {
+        match self.mode {
+            Mode::Embedded => {
+                for entry in std::fs::read_dir(&self.variables["ISOMER_DATA_DIR"]).unwrap() {
+                    let path = entry.unwrap().path();
+                    let name = path.file_name().unwrap().to_str().unwrap();
+                    if name.starts_with("isomer.db") {
+                        std::fs::remove_file(&path).unwrap();
+                    }
+                }
+            }
+            Mode::Production => {
+                self.variables.insert("DATABASE_URL".to_owned(), fresh_database().await);
+            }
+        }
+    }
+
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("stderr")).unwrap_or_default()
     }

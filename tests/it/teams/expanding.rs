@@ -137,7 +137,7 @@ async fn members_hand_over_before_they_go(mode: Mode) {
 }
 
 async fn a_bad_description_creates_nothing(mode: Mode) {
-    let Teams { server, _place } = teams(mode).await;
+    let Teams { server, _place: place } = teams(mode).await;
     let admin = server.admin();
     let expand = async |name: &str| {
         let id = admin.create(json!({"name": name})).await;
@@ -153,13 +153,44 @@ async fn a_bad_description_creates_nothing(mode: Mode) {
     agent.post(&path, json!({})).await.expect(400);
     let expanded = admin.post(&path, json!({})).await.expect(200);
     assert_eq!(expanded["children"][0]["name"], "Member");
+    // What the agent makes of it is told, and read to no end.
+    let file = configs(&server, &id).join("config.yaml");
+    let told = async |why: &str| {
+        let bad = admin.post(&path, json!({})).await.expect(400);
+        assert_eq!(
+            (&bad["error"], &bad["field"]),
+            (&json!("failed to parse config"), &json!("config.yaml"))
+        );
+        assert!(bad["reason"].as_str().unwrap().contains(why), "{bad}");
+    };
+    std::fs::write(&file, format!("name: {}", "x".repeat(1 << 20))).unwrap();
+    told("larger than is read").await;
+    std::fs::write(&file, "name: [").unwrap();
+    told("").await;
+    std::fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink("/etc/hostname", &file).unwrap();
+    told("not a plain file").await;
     let refused = |reply: Value| reply["error"].as_str().unwrap().to_owned();
     assert_eq!(refused(expand("Nothing").await.expect(400)), "no config found for workspace");
     let empty = refused(expand("Alone").await.expect(400));
     assert_eq!(empty, "workspace has no sub_workspaces defined in config");
     let bad = expand("Bad").await.expect(400);
     assert_eq!(bad["field"], "sub_workspaces[0]", "{bad}");
+    // Nine as large as templates may be are more than is held in memory.
+    let root = place.path().join("templates");
+    let members: Vec<_> = (0..9).map(|n| format!("{{config: big, name: M{n}}}")).collect();
+    write(
+        &root.join("many/config.yaml"),
+        &format!("name: Many\nsub_workspaces: [{}]\n", members.join(", ")),
+    );
+    write(&root.join("big/config.yaml"), "name: Big\n");
+    for file in 0..6 {
+        let file = std::fs::File::create(root.join(format!("big/{file}.md"))).unwrap();
+        file.set_len(5 << 20).unwrap();
+    }
+    let many = expand("Many").await.expect(400);
+    assert_eq!(many["field"], "sub_workspaces[8]", "{many}");
     let unknown = uuid::Uuid::new_v4();
     admin.post(&format!("/workspaces/{unknown}/expand"), json!({})).await.expect(404);
-    assert_eq!(admin.get("/workspaces").await.expect(200).as_array().unwrap().len(), 5);
+    assert_eq!(admin.get("/workspaces").await.expect(200).as_array().unwrap().len(), 6);
 }

@@ -144,6 +144,15 @@ async fn bad_organisations_create_nothing(mode: Mode) {
     write(&orgs.join("shape/org.yaml"), "name: x\nworkspaces: 7");
     write(&orgs.join("other/org.yml"), "name: listed\nworkspaces: []");
     std::os::unix::fs::symlink("../..", orgs.join("link")).unwrap();
+    // One is as large as a template may be, and nine are more than is held in memory.
+    let big = place.path().join("templates/big");
+    write(&big.join("config.yaml"), "name: big\n");
+    for file in 0..6 {
+        let file = std::fs::File::create(big.join(format!("{file}.md"))).unwrap();
+        file.set_len(5 << 20).unwrap();
+    }
+    let nine: Vec<Value> =
+        (0..9).map(|n| json!({"name": n.to_string(), "template": "big"})).collect();
     let root = place.path().join("templates").display().to_string();
     let server = Server::with(mode, &[NOBODY, ("CONFIGS_DIR", &root)]).await;
     let admin = server.admin();
@@ -158,6 +167,7 @@ async fn bad_organisations_create_nothing(mode: Mode) {
         (json!({"dir": "out"}), 400, "org template expansion failed"),
         (json!({"dir": "circle"}), 400, "org template expansion failed"),
         (json!({"dir": "shape"}), 400, "invalid org template"),
+        (json!({"template": {"name": "x", "workspaces": nine}}), 400, "invalid org template"),
         (json!({}), 400, "provide 'dir' or 'template'"),
         (json!({"template": 7}), 400, "invalid request body"),
         (json!({"template": {"workspaces": []}}), 400, "invalid org template"),
