@@ -343,11 +343,12 @@ fn shared(
     }))
 }
 
-/// Opens the files of conversations, less those of workspaces that are gone.
+/// Opens the files of conversations, less those of workspaces whose purge was cut short.
 async fn chat_files(config: &Config, directory: &Directory) -> Result<ChatFiles, ChatFilesError> {
-    let directory = directory.clone();
-    let exists = move |id| directory.glimpse(id).is_some();
-    ChatFiles::open(&config.data_dir, config.chat_files_limit, exists).await
+    let (data_dir, directory) = (config.data_dir.clone(), directory.clone());
+    let gone =
+        move |id| directory.glimpse(id).is_none() && templates::home::is_unsettled(&data_dir, id);
+    ChatFiles::open(&config.data_dir, config.chat_files_limit, gone).await
 }
 
 /// Deletes the files of workspaces whose creation, or whose purge, was cut short. Nothing is being

@@ -144,14 +144,14 @@ impl Folder {
         Ok(used)
     }
 
-    /// Deletes the files of workspaces that do not exist. What bears no workspace's id is left alone.
+    /// Deletes the files of workspaces that are `gone`. What bears no workspace's id is left alone.
     ///
     /// # Errors
     /// What the system says; some may be deleted then.
-    pub fn sweep(&self, exists: &dyn Fn(WorkspaceId) -> bool) -> io::Result<()> {
+    pub fn sweep(&self, gone: &dyn Fn(WorkspaceId) -> bool) -> io::Result<()> {
         for name in names(&self.root)? {
             let id = WorkspaceId::parse_loose(&name).filter(|id| id.to_string() == name);
-            if let Some(id) = id.filter(|id| !exists(*id)) {
+            if let Some(id) = id.filter(|id| gone(*id)) {
                 self.delete(id)?;
             }
         }

@@ -69,19 +69,20 @@ struct Ledger {
 
 impl ChatFiles {
     /// Opens the folder inside `data_dir`, deletes what is only half there, and the files of
-    /// workspaces that are gone: purged while the process ended. `limit` is in bytes.
+    /// workspaces that are `gone`: purged while the process ended. That a workspace is not known is no
+    /// reason: it may be another database's. `limit` is in bytes.
     ///
     /// # Errors
     /// When the folder cannot be used.
     pub async fn open(
         data_dir: &Path,
         limit: u64,
-        exists: impl Fn(WorkspaceId) -> bool + Send + 'static,
+        gone: impl Fn(WorkspaceId) -> bool + Send + 'static,
     ) -> Result<Self, ChatFilesError> {
         let data_dir = data_dir.to_owned();
         let folder = blocking("open the folder of chat files", move || {
             let folder = Folder::open(&data_dir)?;
-            folder.sweep(&exists)?;
+            folder.sweep(&gone)?;
             Ok(folder)
         })
         .await?;
@@ -89,18 +90,17 @@ impl ChatFiles {
         Ok(Self(Arc::new(Shared { folder, limit, uploads, ledgers: DashMap::new() })))
     }
 
-    /// Deletes the files of workspaces that do not exist any more.
+    /// Deletes the files of workspaces that are gone for good.
     ///
     /// # Errors
-    /// When the disk refuses; the next start tries again.
-    pub async fn sweep(
-        &self,
-        exists: impl Fn(WorkspaceId) -> bool + Send + 'static,
-    ) -> Result<(), ChatFilesError> {
+    /// When the disk refuses; some may be deleted then.
+    pub async fn forget(&self, gone: Vec<WorkspaceId>) -> Result<(), ChatFilesError> {
         let shared = Arc::clone(&self.0);
         blocking("delete files of purged workspaces", move || {
-            shared.folder.sweep(&exists)?;
-            shared.ledgers.retain(|id, _| exists(*id));
+            for id in gone {
+                shared.folder.delete(id)?;
+                shared.ledgers.remove(&id);
+            }
             Ok(())
         })
         .await

@@ -154,7 +154,7 @@ mod tests {
     use crate::chat_files::{ChatFiles, ChatFilesError};
 
     async fn files(data_dir: &Path) -> ChatFiles {
-        ChatFiles::open(data_dir, 1 << 20, |_| true).await.unwrap()
+        ChatFiles::open(data_dir, 1 << 20, |_| false).await.unwrap()
     }
 
     fn entries(folder: &Path) -> usize {

@@ -140,6 +140,11 @@ pub fn add(data_dir: &Path, id: WorkspaceId, path: &str, text: &str) -> Result<(
     Folder::create(&Folders::of(data_dir, id).configs)?.write_new(path, text.as_bytes())
 }
 
+/// Returns whether a creation or a purge of a workspace has not been settled. Blocks.
+pub fn is_unsettled(data_dir: &Path, id: WorkspaceId) -> bool {
+    data_dir.join(MARKERS).join(id.to_string()).exists()
+}
+
 /// Deletes the files of workspaces that are marked and do not exist, and takes the marker from those
 /// that do; returns how many were deleted. Only for a start: before, files of workspaces in the making
 /// may be there.

@@ -341,12 +341,19 @@ async fn a_purge_takes_the_files_along(mode: Mode) {
     .await;
     assert_eq!(names(folder(&server).join(&stays)).len(), 1);
 
-    // Purged as the process ended: the next start finds the orphan.
+    // Purged as the process ended: the next start finds the orphan. What bears no mark is left alone:
+    // another database may know it.
     assert!(server.stop().success());
-    std::fs::create_dir(folder(&server).join(&child)).unwrap();
-    std::fs::write(folder(&server).join(&child).join("x"), "x").unwrap();
+    let foreign = uuid::Uuid::new_v4().to_string();
+    for id in [&child, &foreign] {
+        std::fs::create_dir(folder(&server).join(id)).unwrap();
+        std::fs::write(folder(&server).join(id).join("x"), "x").unwrap();
+    }
+    let markers = server.folder.path().join("data/uncommitted");
+    std::fs::create_dir_all(&markers).unwrap();
+    std::fs::write(markers.join(&child), "").unwrap();
     server.restart();
-    let mut left = [stays, "incoming".to_owned()];
+    let mut left = [stays, foreign, "incoming".to_owned()];
     left.sort();
     assert_eq!(names(folder(&server)), left);
 }

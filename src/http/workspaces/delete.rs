@@ -89,14 +89,15 @@ fn forget_files(app: &App, gone: Vec<WorkspaceId>) {
         let directory = app.directory.clone();
         let exists = move |id| directory.glimpse(id).is_some();
         let gone: Vec<_> = gone.into_iter().filter(|id| !exists(*id)).collect();
-        match app.files.forget(gone.clone()).await {
-            Ok(()) => creation::settle(&app, gone).await,
-            Err(error) => {
-                warn!(error = %isomer_actors::chain_of(&error), "files of a purged workspace are left");
-            }
-        }
-        if let Err(error) = app.chat_files.sweep(exists).await {
-            warn!(error = %isomer_actors::chain_of(&error), "files of a purged workspace are left");
+        let (files, chat) =
+            tokio::join!(app.files.forget(gone.clone()), app.chat_files.forget(gone.clone()));
+        let left = [
+            files.err().map(|error| isomer_actors::chain_of(&error)),
+            chat.err().map(|error| isomer_actors::chain_of(&error)),
+        ];
+        match left.into_iter().flatten().next() {
+            None => creation::settle(&app, gone).await,
+            Some(error) => warn!(%error, "files of a purged workspace are left"),
         }
     });
 }
