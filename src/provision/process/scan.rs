@@ -159,9 +159,20 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_session_is_found_by_its_leader() {
-        let session = rustix::process::getsid(None).unwrap().as_raw_pid();
-        assert_eq!(session_of(std::process::id().cast_signed()), Some(session));
+    /// Not by the session of this process, which may have been begun outside of the namespace that
+    /// it runs in, and then has no number here.
+    #[tokio::test]
+    async fn a_session_is_found_by_its_leader() {
+        let mut command = Command::new("setsid");
+        let mut leader = command.args(["sleep", "60"]).stdin(Stdio::null()).spawn().unwrap();
+        let session = leader.id().cast_signed();
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+        while in_session(session) != [session] {
+            assert!(tokio::time::Instant::now() < deadline, "the session was not found");
+            tokio::time::sleep(BETWEEN).await;
+        }
+        leader.kill().unwrap();
+        leader.wait().unwrap();
+        assert_eq!(in_session(session), [0; 0]);
     }
 }
