@@ -54,5 +54,6 @@ export default defineConfig({
       "/ws": { target: process.env.ISOMER_URL ?? "http://127.0.0.1:8080", ws: true },
     },
   },
-  test: { include: ["src/**/*.test.ts"] },
+  // Generous: a machine may be busy with other things, and no test is one of speed.
+  test: { include: ["src/**/*.test.ts"], testTimeout: 60_000 },
 });
