@@ -3,14 +3,13 @@
 ISOMER_DEMO ?= 1
 export ISOMER_DEMO
 
-.PHONY: help run canvas test faults fuzz bench fmt lint clean
+.PHONY: help run canvas test fuzz bench fmt lint clean
 
 help:
 	@echo "make run    build and start the server here, with two built-in agents (ISOMER_DEMO=0: none)"
 	@echo "make canvas build the page, if its sources changed (make run and make test do it, too)"
 	@echo "make test   install what is missing, start private servers, run every test, stop them"
 	@echo "make fuzz   search the sealed formats for findings, 15 s a target (scripts/fuzz SECONDS: longer)"
-	@echo "make faults break things for long, and write docs/operations/faults.md (FAULT=part: one part)"
 	@echo "make bench  measure heartbeats against a bare handler, on PostgreSQL and Redis"
 	@echo "            (BENCH=secrets: secrets in format 3 against format 1, and under KMS;"
 	@echo "            BENCH=proxy: messages against a direct call and against nginx;"
@@ -26,9 +25,6 @@ canvas:
 
 test:
 	@scripts/test
-
-faults:
-	@scripts/faults $(FAULT)
 
 fuzz:
 	@scripts/fuzz

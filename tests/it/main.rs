@@ -15,8 +15,6 @@ mod delegations;
 mod delivery_mode;
 mod docker;
 mod events;
-#[path = "../faults/mod.rs"]
-mod faults;
 mod files;
 mod first_light;
 mod hosted;
